@@ -1,0 +1,93 @@
+"""What the journal is told before a leg may go out, and what it answers: terms, waits, owners and a day's use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from ordo_cli.domain.kill import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that plans or sends: named so exactly that a later one can tell whether it is still alive."""
+
+    host: str
+    boot_id: str
+    pid: int
+    started: str  # when the process began, as the machine counts it; a reused pid has another
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Order operations that one account may start; None is no such limit."""
+
+    per_second: int = 10
+    kept_for_cancels: int = 2
+    per_minute: int | None = None
+    per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayLimits:
+    """What one account may send in one trading day; `hints` says for a limit's code how to change it."""
+
+    orders: int | None = None
+    value: Decimal | None = None
+    open_orders: int | None = None
+    hints: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTerms:
+    """All that must hold in the moment a leg becomes SENDING, judged in the same transaction."""
+
+    scopes: tuple[Scope, ...]  # every kill scope over the account
+    owner: Owner
+    rates: Rates
+    day: date  # the trading day that this order counts for
+    now: datetime
+    elapsed: float  # seconds since boot, of the owner's boot id
+    value: Decimal | None = None  # what the order is worth, for the day's value
+    limits: DayLimits = DayLimits()
+    pre_image: frozenset[str] | None = None  # the broker's order ids before sending, where there is no tag
+    tagless: bool = False  # one leg in flight per account, instrument and side
+
+
+@dataclass(frozen=True, slots=True)
+class OperationTerms:
+    """What must hold before a cancel or a modify may go out."""
+
+    owner: Owner
+    rates: Rates
+    day: date
+    now: datetime
+    elapsed: float
+    scopes: tuple[Scope, ...] = ()  # an engaged one refuses a modify; a cancel is never blocked
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not yet: ask again after this many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DayUse:
+    """What an account has sent in a trading day: claimed orders, their value, and how many are still working."""
+
+    orders: int
+    value: Decimal
+    open_orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """What makes this installation's tags and anchors its own; made when the database is."""
+
+    id: str
+    tag_key: bytes = field(repr=False)
