@@ -1,0 +1,1 @@
+"""ordo: one order, many broker accounts, from the terminal."""

@@ -1,0 +1,119 @@
+"""What ordo asks of a broker, and what a broker declares of itself. Adapters implement this; they inherit nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ordo_cli.domain.accounts import Account, BrokerName
+from ordo_cli.domain.fanouts import Mode
+from ordo_cli.domain.instruments import Exchange, Instrument, InstrumentId
+from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, OrderType, Product, Tag, Validity
+from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
+from ordo_cli.domain.seams import Chance, Clock
+
+
+class Permit(Protocol):
+    """One attempt's leave to write, and the count of what it wrote."""
+
+    bytes_sent: int
+
+    def passing(self) -> AbstractContextManager[None]:
+        """Held across the first write alone, and nothing is awaited inside.
+
+        Raises KillEngaged (a scope is not armed, or that could not be read) or Refused with reason DEADLINE or
+        STALE (over 250 ms since SENDING was made durable). Raised: nothing may be written.
+        """
+        ...
+
+
+class Broker(Protocol):
+    """One account's line to its broker.
+
+    Every call may raise Unreachable (zero bytes left), NoAnswer, Rejected or SessionExpired, and nothing else of the
+    network. `place` and `modify` write only inside `permit.passing()` and are never repeated below ordo.
+    """
+
+    async def place(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport: ...
+
+    async def modify(self, order_id: BrokerOrderId, changes: Changes, permit: Permit) -> OrderReport: ...
+
+    async def cancel(self, order_id: BrokerOrderId) -> OrderReport:
+        """Ask for it; the report is the order as the broker then shows it, not a promise that it is cancelled."""
+        ...
+
+    async def orders(self) -> Sequence[OrderReport]:
+        """The complete order book of the day; raises NoAnswer rather than give part of it."""
+        ...
+
+    async def trades(self) -> Sequence[Trade]: ...
+
+    async def positions(self) -> Sequence[Position]: ...
+
+    async def holdings(self) -> Sequence[Holding]: ...
+
+    async def funds(self) -> Funds: ...
+
+    async def quotes(self, instruments: Sequence[InstrumentId]) -> Mapping[InstrumentId, Quote]:
+        """Those that it knows; an instrument without a quote is missing from the answer."""
+        ...
+
+    async def instrument(self, instrument: InstrumentId) -> Instrument | None: ...
+
+    async def search(self, text: str, limit: int = 20) -> Sequence[Instrument]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """Order operations (place, modify, cancel) that a broker takes from one account; None is no such limit."""
+
+    per_second: int = 10
+    kept_for_cancels: int = 2
+    per_minute: int | None = None
+    per_day: int | None = None
+    modifications_per_order: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a broker can do. What is not listed is refused before anything is sent."""
+
+    exchanges: frozenset[Exchange]
+    types: frozenset[OrderType]
+    products: frozenset[Product]
+    validities: frozenset[Validity]
+    after_market: bool = False
+    disclosed: bool = False
+    tagged: bool = True  # its book carries our tag; False: found again by pre-image
+    quotes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What an adapter may use of the outside world."""
+
+    clock: Clock
+    chance: Chance
+    data: Path  # folder for what a broker keeps on this machine (the paper exchange's file, instrument masters)
+    read_timeout: float = 15.0  # seconds an order waits for its answer
+    options: Mapping[str, str] = field(default_factory=dict)  # the `[brokers.<name>]` table of config.toml, as text
+
+
+Connect = Callable[[Account, Mapping[str, str], Tools], AbstractAsyncContextManager[Broker]]
+"""Open the line of one account: the account, its credentials by field name, and the tools."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSpec:
+    name: BrokerName
+    title: str
+    mode: Mode
+    credentials: tuple[str, ...]
+    capabilities: Callable[[Account], Capabilities]
+    rates: RateLimits
+    connect: Connect
+    check_account: Callable[[Account], None] = lambda account: None
+    """Raises Invalid for account settings (behaviours, base URL) that this broker does not know."""

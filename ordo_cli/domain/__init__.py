@@ -1,0 +1,1 @@
+"""What ordo talks about: pure values and rules, without any input or output."""

@@ -1,0 +1,115 @@
+"""Fan-outs: one intent sent to a set of accounts; the outcome is computed from the legs, never stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from ordo_cli.domain.legs import Block, FanOutId, Leg, Submission
+from ordo_cli.domain.orders import OrderIntent, OrderState
+
+
+class Mode(StrEnum):
+    LIVE = "live"
+    PAPER = "paper"
+    SANDBOX = "sandbox"
+
+
+class Outcome(StrEnum):
+    SUCCESS = "success"
+    PARTIAL = "partial"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    BLOCKED = "blocked"
+
+
+class Fate(StrEnum):
+    """What became of a leg, as far as it is known."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+    WAITING = "waiting"  # not yet started, or on the wire right now
+
+
+FATES = {
+    Submission.PLANNED: Fate.WAITING,
+    Submission.NOT_SENT: Fate.WAITING,
+    Submission.SENDING: Fate.WAITING,
+    Submission.BLOCKED: Fate.NOT_SENT,
+    Submission.ABSENT: Fate.NOT_SENT,
+    Submission.REJECTED: Fate.REFUSED,
+    Submission.UNKNOWN: Fate.UNKNOWN,
+    Submission.DISPUTED: Fate.UNKNOWN,
+}
+
+
+def fate(leg: Leg) -> Fate:
+    if leg.submission is Submission.ACKED:
+        return Fate.REFUSED if leg.working is OrderState.REJECTED else Fate.ACCEPTED
+    return FATES[leg.submission]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many legs had which fate; `filled` counts those filled whole, within `accepted`."""
+
+    legs: int
+    accepted: int
+    filled: int
+    refused: int
+    not_sent: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """One order on its way to many accounts. `fingerprint` is of the request as it was given."""
+
+    id: FanOutId
+    key: str
+    principal: str
+    verb: str
+    fingerprint: str
+    mode: Mode
+    intent: OrderIntent
+    created_at: datetime
+    legs: tuple[Leg, ...] = field(default=())
+    replayed: bool = False  # this answer repeats an earlier request with the same key
+
+    @property
+    def summary(self) -> Summary:
+        fates = Counter(fate(leg) for leg in self.legs)
+        return Summary(
+            legs=len(self.legs),
+            accepted=fates[Fate.ACCEPTED],
+            filled=sum(leg.working is OrderState.FILLED for leg in self.legs),
+            refused=fates[Fate.REFUSED],
+            not_sent=fates[Fate.NOT_SENT],
+            unknown=fates[Fate.UNKNOWN],
+        )
+
+    @property
+    def outcome(self) -> Outcome:
+        """Unknown outranks everything; waiting legs make it pending; then it is all, some or none."""
+        tally = self.summary
+        if tally.unknown:
+            return Outcome.UNKNOWN
+        if any(fate(leg) is Fate.WAITING for leg in self.legs):
+            return Outcome.PENDING
+        if tally.accepted == tally.legs:
+            return Outcome.SUCCESS
+        if tally.accepted:
+            return Outcome.PARTIAL
+        return Outcome.BLOCKED if tally.not_sent == tally.legs else Outcome.REFUSED
+
+    @property
+    def killed(self) -> bool:
+        """Every leg that was not sent was stopped by the kill switch, and nothing else happened."""
+        return self.outcome is Outcome.BLOCKED and all(
+            leg.problem is not None and leg.problem.code == Block.KILL for leg in self.legs
+        )

@@ -1,0 +1,62 @@
+"""The real machine behind the seams: the only module that asks for the time, for chance and to force a file to disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import time
+from datetime import UTC, datetime
+
+CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def elapsed(self) -> float:
+        # CLOCK_BOOTTIME counts while a laptop sleeps, so that a permit ages in its sleep too.
+        return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class SystemChance:
+    def token(self, length: int) -> str:
+        number = secrets.randbits(5 * length)
+        return "".join(CROCKFORD[(number >> 5 * place) & 31] for place in range(length))
+
+    def uniform(self, low: float, high: float) -> float:
+        return random.uniform(low, high)
+
+
+class SystemDisk:
+    def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
+        beside = f"{path}.new-{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        except BaseException:
+            if os.path.exists(beside):
+                os.unlink(beside)
+            raise
+        folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def free(self, path: str) -> tuple[int, int]:
+        room = os.statvfs(path)
+        return room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
+
+
+def no_failpoint(label: str) -> None:
+    """Nothing fails by itself."""

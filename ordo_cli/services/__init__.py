@@ -1,0 +1,1 @@
+"""What ordo does: one function per operation, taking the desk and domain values and giving domain values back."""
