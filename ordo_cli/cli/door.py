@@ -1,0 +1,191 @@
+"""What every command shares: opening the desk, answering on standard output, talking and asking on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from ordo_cli.cli.exits import DONE, EXIT_CODES, INTERRUPTED, exit_code_for, exit_code_of
+from ordo_cli.cli.front import coloured, write_out
+from ordo_cli.domain.errors import Invalid, Refused
+
+if TYPE_CHECKING:
+    from ordo_cli.desk import Desk
+    from ordo_cli.home import Home
+
+__all__ = ["DONE", "EXIT_CODES", "INTERRUPTED", "exit_code_for", "exit_code_of"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer the question with yes")]
+
+
+@dataclass
+class Invocation:
+    """What was said before and around the command: where home is, and whether anybody may be asked."""
+
+    home: str | None = None
+    no_input: bool = False
+    interrupted: bool = field(default=False)
+
+
+_invocation: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
+
+
+def _current() -> Invocation:
+    invocation = _invocation.get()
+    if invocation is None:  # a test or a script that calls a command without `main`
+        _invocation.set(invocation := Invocation())
+    return invocation
+
+
+def begin(words: list[str]) -> list[str]:
+    """Take the options that may stand anywhere (`--home F`, `--no-input`) out of the words."""
+    invocation, rest = Invocation(), []
+    waiting = iter(words)
+    for word in waiting:
+        if word == "--":
+            rest += [word, *waiting]
+        elif word == "--no-input":
+            invocation.no_input = True
+        elif word == "--home" or word.startswith("--home="):
+            invocation.home = word[7:] if "=" in word else next(waiting, "")
+            if not invocation.home:
+                raise Invalid("--home needs a folder", hint="ordo --home FOLDER …")
+        else:
+            rest.append(word)
+    _invocation.set(invocation)
+    return rest
+
+
+def home() -> Home:
+    """Where everything lives for this command: the flag, then the environment, then the platform's folders."""
+    from ordo_cli.home import find_home
+
+    chosen = _current().home
+    return find_home({**os.environ, "ORDO_HOME": os.path.abspath(chosen)} if chosen else os.environ)
+
+
+def run[T](work: Callable[[Desk], Awaitable[T]], *, reading: bool = False) -> T:
+    """Open the desk and the event loop, and do the work.
+
+    The first Ctrl-C or SIGTERM asks the work to start nothing more and to finish what is out; the second leaves at
+    once. Work that only reads (`reading`) is left at the first.
+    """
+    import asyncio  # 45 ms that help and usage errors need not pay
+
+    from ordo_cli.cli.signals import supervised
+
+    return asyncio.run(supervised(work, home(), reading, _current()))
+
+
+def interrupted() -> bool:
+    """Whether a signal asked this command to stop."""
+    return _current().interrupted
+
+
+def answer(
+    command: str, data: object, *, as_json: bool, text: Callable[[], None], exit_code: int = DONE, as_csv: bool = False
+) -> None:
+    """Print the one JSON document, or the text, and end the command with its exit code."""
+    if as_json and as_csv:
+        raise Invalid("--json and --csv exclude each other")
+    if as_json:
+        write_out(document(command, exit_code, data=data))
+    else:
+        text()
+    raise typer.Exit(exit_code)
+
+
+def document(command: str, exit_code: int, **body: object) -> str:
+    """One JSON document of a command: `data` or `error` under the common head."""
+    import json  # 6 ms; only for --json
+
+    whole = {"schema_version": 1, "command": command, "exit_code": exit_code, **body}
+    return json.dumps(whole, ensure_ascii=False, default=_plain) + "\n"
+
+
+def _plain(value: object) -> object:
+    from ordo_cli.schemas import plain  # pydantic, 45 ms; only for --json
+
+    return plain(value)
+
+
+def say(text: str) -> None:
+    """Talk: progress, banners, notes. Standard error, so that results stay clean."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def warn(text: str) -> None:
+    """Talk that should not be missed."""
+    say(f"\x1b[33mwarning:\x1b[0m {text}" if coloured(sys.stderr) else f"warning: {text}")
+
+
+def banner(mode: str, accounts: Iterable[str]) -> None:
+    """Say on standard error, before a write, whose money it concerns: `LIVE 3 accounts (alice, bob, carol)`."""
+    names = list(accounts)
+    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    text = f"{mode.upper()} {len(names)} account{'' if len(names) == 1 else 's'} ({shown})"
+    colour = "\x1b[1;41;97m" if mode == "live" else "\x1b[1;36m"
+    say(f"{colour}{text}\x1b[0m" if coloured(sys.stderr) else text)
+
+
+def interactive() -> bool:
+    """Whether somebody is there to answer a question."""
+    return not _current().no_input and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
+    """Go on after a yes. Raises Refused after a no, Invalid when nobody can be asked."""
+    if yes:
+        return
+    if _ask(f"{question} [y/N] ", flag).strip().lower() not in ("y", "yes"):
+        raise Refused("not confirmed; nothing was done", code="declined")
+
+
+def prompt(question: str, flag: str) -> str:
+    """One line typed by the user. Raises Invalid naming the flag that would have answered when nobody is there."""
+    return _ask(f"{question}: ", flag).strip()
+
+
+def secret(question: str, flag: str) -> str:
+    """One line typed unseen. Raises Invalid naming the flag that would have answered when nobody is there."""
+    _need_somebody(question, flag)
+    from getpass import getpass
+
+    try:
+        return getpass(f"{question}: ", stream=sys.stderr)
+    except EOFError:
+        raise _unanswered(question, flag) from None
+
+
+def _ask(question: str, flag: str) -> str:
+    _need_somebody(question, flag)
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    if not line:
+        sys.stderr.write("\n")
+        raise _unanswered(question, flag)
+    return line
+
+
+def _need_somebody(question: str, flag: str) -> None:
+    if not interactive():
+        raise _unanswered(question, flag)
+
+
+def _unanswered(question: str, flag: str) -> Invalid:
+    return Invalid(f"nobody was there to answer: {question.strip(' :')}", hint=f"give {flag}", code="needs_input")
+
+
+def leave(exit_code: int) -> NoReturn:
+    """End the command with this exit code and nothing more to print."""
+    raise typer.Exit(exit_code)

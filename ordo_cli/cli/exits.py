@@ -1,0 +1,86 @@
+"""Exit codes: what a script learns from how ordo ended. They are never renumbered."""
+
+from __future__ import annotations
+
+from ordo_cli.domain.errors import (
+    Busy,
+    Invalid,
+    KeyConflict,
+    KillEngaged,
+    LimitExceeded,
+    NoAnswer,
+    NotFound,
+    OrdoError,
+    Refused,
+    Rejected,
+    SessionExpired,
+    SessionNeeded,
+    StoreFailed,
+)
+from ordo_cli.domain.fanouts import FanOut, Fate, fate
+from ordo_cli.domain.legs import Block
+from ordo_cli.domain.orders import FINAL, OrderState
+
+DONE, FAILED, USAGE, REFUSED, LOGIN, ALL_REFUSED, PARTIAL, UNKNOWN, NOT_YET, KILLED, NOT_FLAT = range(11)
+INTERRUPTED = 130
+
+EXIT_CODES: dict[type[OrdoError], int] = {
+    OrdoError: FAILED,
+    Refused: REFUSED,
+    Invalid: USAGE,
+    NotFound: USAGE,
+    KeyConflict: USAGE,
+    LimitExceeded: REFUSED,
+    KillEngaged: KILLED,
+    SessionNeeded: LOGIN,
+    SessionExpired: LOGIN,
+    Busy: FAILED,
+    StoreFailed: FAILED,
+    Rejected: ALL_REFUSED,
+    NoAnswer: UNKNOWN,
+}
+"""The exit code of an error that ends a command; the nearest class decides."""
+
+
+def exit_code_of(
+    fan_out: FanOut, until: str = "accepted", *, timed_out: bool = False, interrupted: bool = False
+) -> int:
+    """The exit code that tells what became of a fan-out, by the one public table."""
+    fates = [fate(leg) for leg in fan_out.legs]
+    if Fate.UNKNOWN in fates:
+        return UNKNOWN
+    if all(each is Fate.NOT_SENT for each in fates):
+        return _nothing_sent(fan_out, interrupted)
+    if Fate.WAITING in fates:
+        return INTERRUPTED if interrupted else NOT_YET
+    if Fate.ACCEPTED not in fates:
+        return ALL_REFUSED
+    if Fate.REFUSED in fates or Fate.NOT_SENT in fates:
+        return PARTIAL
+    if all(_reached(leg.working, until) for leg in fan_out.legs):
+        return DONE
+    if all(leg.working in FINAL or _reached(leg.working, until) for leg in fan_out.legs):
+        return PARTIAL  # accepted, and ended without what was asked for: cancelled or expired
+    return INTERRUPTED if interrupted and not timed_out else NOT_YET
+
+
+def _nothing_sent(fan_out: FanOut, interrupted: bool) -> int:
+    codes = {leg.problem.code if leg.problem else "" for leg in fan_out.legs}
+    if codes and codes <= {Block.KILL}:
+        return KILLED
+    if codes and codes <= {Block.SESSION}:
+        return LOGIN
+    if interrupted or Block.INTERRUPTED in codes:
+        return INTERRUPTED
+    return REFUSED if codes & {Block.RISK, Block.DUPLICATE, "UNKNOWN_PENDING"} else FAILED
+
+
+def _reached(working: OrderState | None, until: str) -> bool:
+    if until == "filled":
+        return working is OrderState.FILLED
+    return until == "accepted" or working in FINAL
+
+
+def exit_code_for(error: OrdoError) -> int:
+    """The code of the nearest class that the table names."""
+    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)

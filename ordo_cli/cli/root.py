@@ -1,0 +1,98 @@
+"""The root of the command tree: groups are imported when called, and every error becomes an exit code here."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import MarkupMode, TyperGroup
+from typer.main import get_command, get_group
+
+from ordo_cli.cli import door, failures, front
+from ordo_cli.cli.exits import INTERRUPTED
+from ordo_cli.cli.tree import ALIASES, entries
+from ordo_cli.domain.errors import OrdoError
+
+ENTRIES = entries()
+
+
+class Root(TyperGroup):
+    """The first words of `ordo`, each imported when it is used."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(ENTRIES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return load(cmd_name) if cmd_name in ENTRIES else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and args[0] not in ENTRIES:
+            near = get_close_matches(args[0], ENTRIES)
+            also = f"; did you mean {' or '.join(near)}?" if near else "; see: ordo --help"
+            raise typer.TyperException(f"there is no command {args[0]!r}{also}")
+        return super().resolve_command(ctx, args)
+
+    def get_help(self, ctx: Any) -> str:
+        return front.front(front.coloured(sys.stdout))
+
+
+def load(name: str) -> Any:
+    """The command behind a first word, as Typer runs it."""
+    module, attribute, line = ENTRIES[name]
+    found = getattr(import_module(module), attribute)
+    markup: MarkupMode = (
+        "rich" if front.coloured(sys.stdout) else None
+    )  # plain help is 60 ms faster, and a pipe wants it plain
+    if isinstance(found, typer.Typer):
+        found.rich_markup_mode = markup
+        found.info.help = found.info.help or line
+        command: Any = get_group(found)
+    else:
+        alone = typer.Typer(add_completion=False, rich_markup_mode=markup)
+        alone.command(name)(found)
+        command = get_command(alone)
+    command.name = name
+    return command
+
+
+app = typer.Typer(cls=Root, add_completion=False, no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None:
+    """One order, many broker accounts."""
+
+
+def call(words: list[str]) -> int:
+    """Run one command line; whatever goes wrong becomes one sentence and an exit code."""
+    as_json = "--json" in words
+    try:
+        words = door.begin(words)
+        if not words or words in (["--help"], ["help"]):
+            return front.print_front()
+        code = get_command(app).main(args=words, prog_name="ordo", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except OrdoError as error:
+        return failures.fail(command_of(words), error, as_json=as_json)
+    except typer.TyperException as error:
+        return failures.fail_usage(command_of(words), error, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        door.say("interrupted")
+        return INTERRUPTED
+    except Exception as error:
+        return failures.fail_as_bug(command_of(words), error, as_json=as_json)
+
+
+def command_of(words: list[str]) -> str:
+    """The command that these words name, as JSON documents call it."""
+    named = [word for word in words if not word.startswith("-")]
+    if not named:
+        return "ordo"
+    first = named[0]
+    if first in ALIASES:
+        return ALIASES[first]
+    is_group = first in ENTRIES and ENTRIES[first][1] == "app"
+    return f"{first} {named[1]}" if is_group and len(named) > 1 else first

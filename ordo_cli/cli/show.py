@@ -1,0 +1,178 @@
+"""How results look: Rich tables on a terminal, aligned text in a pipe, CSV on request; foreign text is cleaned."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from shutil import get_terminal_size
+
+from ordo_cli.cli.front import coloured, write_out
+
+STYLES = {
+    "filled": "green",
+    "accepted": "green",
+    "success": "green",
+    "ok": "green",
+    "armed": "green",
+    "paper": "cyan",
+    "open": "cyan",
+    "partial": "cyan",
+    "pending": "cyan",
+    "sending": "cyan",
+    "planned": "dim",
+    "unknown": "bold magenta",
+    "disputed": "bold magenta",
+    "unclear": "bold magenta",
+    "rejected": "red",
+    "refused": "red",
+    "failed": "red",
+    "live": "bold red",
+    "engaged": "bold red",
+    "not_sent": "yellow",
+    "blocked": "yellow",
+    "warning": "yellow",
+    "absent": "yellow",
+    "cancelled": "dim",
+    "expired": "dim",
+}
+STYLED_COLUMNS = frozenset({"state", "outcome", "verdict", "mode", "status"})
+NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?%?", re.ASCII)
+
+
+def cleaned(text: str, limit: int = 500) -> str:
+    """Text of a broker or a user without anything that a terminal would obey."""
+    from ordo_cli.domain.text import clean
+
+    return clean(text, limit)
+
+
+def cell(value: object) -> str:
+    """A value as a table shows it: nothing as empty, exact numbers, cleaned text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        from ordo_cli.domain.money import text_of
+
+        return text_of(value)
+    if hasattr(value, "astimezone"):
+        return local_time(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return " ".join(cell(each) for each in value)
+    return cleaned(str(value))
+
+
+def local_time(moment: object) -> str:
+    """A moment as the reader's clock shows it, to the second."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")  # type: ignore[attr-defined,no-any-return]
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, as_csv: bool = False) -> None:
+    """Print rows: Rich on a terminal, aligned text in a pipe, CSV when asked for."""
+    if as_csv:
+        write_out(csv_text(columns, rows))
+        return
+    cells = [[cell(value) for value in row] for row in rows]
+    if rich_wanted():
+        _rich_table(title, columns, cells)
+    else:
+        write_out(plain_text(columns, cells))
+
+
+def plain_text(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """Columns aligned with spaces, numbers to the right, a heading line and no decoration."""
+    right = [_is_number_column(cells, at) for at in range(len(columns))]
+    heads = [name.upper() for name in columns]
+    widths = [max(len(row[at]) for row in [heads, *cells]) for at in range(len(columns))]
+    lines = [
+        "  ".join(
+            text.rjust(width) if to_right else text.ljust(width)
+            for text, width, to_right in zip(row, widths, right, strict=True)
+        )
+        for row in [heads, *cells]
+    ]
+    return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """The rows as CSV in which no cell can be taken for a formula by a spreadsheet."""
+    from ordo_cli.domain.text import csv_cell
+
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_csv_value(value, csv_cell) for value in row] for row in rows)
+    return file.getvalue()
+
+
+def _csv_value(value: object, guard: object) -> str:
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return cell(value)  # a negative number is a number, not a formula
+    if value is not None and hasattr(value, "astimezone"):
+        return moment_text(value)
+    return guard(cell(value))  # type: ignore[operator,no-any-return]
+
+
+def moment_text(moment: object) -> str:
+    """A moment as JSON and CSV write it: UTC, milliseconds, Z."""
+    from datetime import UTC
+
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")  # type: ignore[attr-defined,no-any-return]
+
+
+def facts(title: str, pairs: Iterable[tuple[str, object]]) -> None:
+    """Print one thing as lines of name and value; empty values are left out."""
+    shown = [(name, cell(value)) for name, value in pairs if value is not None and value != ""]
+    width = max((len(name) for name, _ in shown), default=0)
+    bold, plain = ("\x1b[1m", "\x1b[0m") if coloured(sys.stdout) else ("", "")
+    head = f"{bold}{cleaned(title)}{plain}\n" if title else ""
+    write_out(head + "".join(f"{name.ljust(width)}  {value}\n" for name, value in shown))
+
+
+def line(text: str) -> None:
+    """Print one line of result."""
+    write_out(cleaned(text) + "\n")
+
+
+def rich_wanted() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def style_of(column: str, text: str) -> str:
+    return STYLES.get(text, "") if column in STYLED_COLUMNS else ""
+
+
+def _is_number_column(cells: Sequence[Sequence[str]], at: int) -> bool:
+    filled = [row[at] for row in cells if row[at]]
+    return bool(filled) and all(NUMBER.fullmatch(text) for text in filled)
+
+
+def _rich_table(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console  # 45 ms; only when somebody is looking
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(
+        title=Text(title) if title else None,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        box=None,
+        pad_edge=False,
+    )
+    for at, name in enumerate(columns):
+        grid.add_column(Text(name), justify="right" if _is_number_column(cells, at) else "left", overflow="fold")
+    for row in cells:
+        grid.add_row(*(Text(text, style=style_of(name, text)) for name, text in zip(columns, row, strict=True)))
+    Console(width=width()).print(grid)
+
+
+def width() -> int:
+    """Columns of the terminal; COLUMNS decides when it is set."""
+    return get_terminal_size((100, 24)).columns

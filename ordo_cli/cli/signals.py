@@ -1,0 +1,61 @@
+"""Ctrl-C and SIGTERM during a command: the first asks, the second leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from ordo_cli.cli import door
+
+if TYPE_CHECKING:
+    from ordo_cli.cli.door import Invocation
+    from ordo_cli.desk import Desk
+    from ordo_cli.home import Home
+
+SHOW_CURSOR = "\x1b[?25h"  # a live table hides it
+
+
+async def supervised[T](work: Callable[[Desk], Awaitable[T]], home: Home, reading: bool, invocation: Invocation) -> T:
+    """Do the work at an open desk while signals are answered."""
+    from ordo_cli.desk import open_desk
+
+    async with open_desk(home) as desk:
+        task = asyncio.ensure_future(work(desk))
+        _listen(lambda: _first(task, desk, reading, invocation))
+        try:
+            return await task
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+
+def _listen(first: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+
+    def heard() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, _leave)
+        first()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, heard)
+
+
+def _first(task: asyncio.Future[Any], desk: Desk, reading: bool, invocation: Invocation) -> None:
+    invocation.interrupted = True
+    desk.stopping.set()
+    if reading:
+        task.cancel()
+        return
+    door.say("\nstopping: nothing more is started; what is out gets a moment to answer (again to leave now)")
+
+
+def _leave() -> None:
+    """Go now. What was on the wire stays written down as sending, and the next start settles it."""
+    if sys.stderr.isatty():
+        sys.stderr.write(SHOW_CURSOR)
+    door.say("left; run `ordo fanout reconcile` to settle what was out")
+    os._exit(130)
