@@ -1,0 +1,231 @@
+"""Locks between the processes of one machine, and the proof that the owner of a leg is dead."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from ordo_cli.domain.errors import Busy
+from ordo_cli.domain.seams import Chance, Clock
+
+try:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+except ImportError:  # Windows: importing must work there; taking a lock says Busy, and no owner is ever proven dead
+    LOCK_EX = LOCK_NB = 0  # type: ignore[misc]
+
+    def flock(fd: object, operation: int, /) -> None:  # type: ignore[misc]
+        raise OSError("this system has no flock")
+
+
+PAUSE = 0.005  # seconds between two tries for a lock that another process holds
+PROC = os.path.exists("/proc/self/stat")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process, told apart from every other that had or will have its number."""
+
+    host: str
+    boot_id: str
+    pid: int
+    started: str
+    nonce: str
+
+
+class Locks:
+    """The lock files of one run folder, as this process holds them."""
+
+    def __init__(self, run: str, clock: Clock, chance: Chance) -> None:
+        self._run = run
+        self._clock = clock
+        self._chance = chance
+        self._queues: dict[str, asyncio.Lock] = {}
+        self._owner: Owner | None = None
+        self._held = -1
+
+    @property
+    def owner(self) -> Owner:
+        """This process, which is known to live while the lock taken here is held."""
+        if self._owner is None:
+            nonce = self._chance.token(16)
+            self._held = self._announce(nonce)
+            self._owner = Owner(_host(), boot_id(), os.getpid(), started(os.getpid()) or "", nonce)
+        return self._owner
+
+    def close(self) -> None:
+        """Let go of this process's own lock: it owns nothing any more."""
+        if self._owner is not None:
+            _remove(self._owner_file(self._owner.nonce))
+            os.close(self._held)
+            self._owner, self._held = None, -1
+
+    def alive(self, owner: Owner) -> bool:
+        """False only on proof: its lock is free and the process is gone. Another host's owner counts as alive."""
+        if self._owner is not None and owner == self._owner:
+            return True
+        if owner.host != _host() or not self._is_free(self._owner_file(owner.nonce)):
+            return True
+        try:
+            return boot_id() == owner.boot_id and started(owner.pid) == owner.started
+        except OSError:
+            return True  # the system does not say, and that is no proof
+
+    @contextlib.asynccontextmanager
+    async def account(self, account_id: str, deadline_elapsed: float) -> AsyncIterator[None]:
+        """Be the account's one writer. Raises Busy when another still is at the deadline."""
+        queue = self._queues.setdefault(account_id, asyncio.Lock())
+        await self._wait_turn(queue, account_id, deadline_elapsed)
+        try:
+            lock = await self._wait_lock(account_id, deadline_elapsed)
+            try:
+                yield
+            finally:
+                os.close(lock)
+        finally:
+            queue.release()
+
+    @contextlib.asynccontextmanager
+    async def only_one(self, name: str) -> AsyncIterator[None]:
+        """Be the one process that does this. Raises Busy at once when another does."""
+        try:
+            lock = _take(os.path.join(self._run, "only", f"{name}.lock"))
+        except OSError as problem:
+            raise Busy(f"another ordo is already at it: {name}", hint="wait for it to end, or stop it") from problem
+        try:
+            yield
+        finally:
+            os.close(lock)
+
+    async def _wait_turn(self, queue: asyncio.Lock, account_id: str, deadline: float) -> None:
+        if not queue.locked():
+            await queue.acquire()
+            return
+        turn = asyncio.ensure_future(queue.acquire())
+        limit = asyncio.ensure_future(self._clock.sleep(max(0.0, deadline - self._clock.elapsed())))
+        try:
+            await asyncio.wait({turn, limit}, return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                queue.release()
+            turn.cancel()
+            raise
+        finally:
+            limit.cancel()
+        if not turn.done():
+            turn.cancel()
+            await asyncio.wait({turn})
+            if turn.cancelled():
+                raise _busy(account_id)
+
+    async def _wait_lock(self, account_id: str, deadline: float) -> int:
+        path = os.path.join(self._run, "accounts", f"{account_id}.lock")
+        while True:
+            try:
+                return _take(path)
+            except BlockingIOError:
+                if self._clock.elapsed() >= deadline:
+                    raise _busy(account_id) from None
+                await self._clock.sleep(PAUSE)
+            except OSError as problem:
+                raise Busy(
+                    f"the lock of account {account_id} cannot be taken: {problem.strerror or problem}",
+                    hint="see: ordo doctor",
+                ) from problem
+
+    def _owner_file(self, nonce: str) -> str:
+        return os.path.join(self._run, "owners", f"{nonce}.lock")
+
+    def _announce(self, nonce: str) -> int:
+        # Locked under another name first: nobody ever sees this file with its lock free while we live.
+        path = self._owner_file(nonce)
+        try:
+            held = _take(path + ".new")
+            os.rename(path + ".new", path)
+        except OSError as problem:
+            raise Busy(
+                f"{os.path.dirname(path)} cannot be written: {problem.strerror or problem}", hint="see: ordo doctor"
+            ) from problem
+        return held
+
+    def _is_free(self, path: str) -> bool:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True  # its owner removed it when it ended
+        except OSError:
+            return False
+        try:
+            flock(descriptor, LOCK_EX | LOCK_NB)
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+
+
+def boot_id() -> str:
+    """The name of this boot of the machine. Raises OSError when the system does not tell."""
+    if PROC:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    return _ask("sysctl", "-n", "kern.bootsessionuuid")
+
+
+def started(pid: int) -> str | None:
+    """When a process started, in the system's own words, or None when there is no such process."""
+    if PROC:
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+                # The second field, the command's name, may hold spaces and parentheses of its own.
+                fields = file.read().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        return None if fields[0] in "ZX" else fields[19]
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    return _ask("ps", "-o", "lstart=", "-p", str(pid)) or None
+
+
+def _ask(*command: str) -> str:
+    import subprocess  # 7 ms, and only where there is no /proc
+
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5)  # noqa: S603  fixed words
+    return answer.stdout.strip()
+
+
+def _host() -> str:
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+
+
+def _take(path: str) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        descriptor = os.open(path, flags, 0o600)
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):  # its folder may be gone; the lock itself goes with the descriptor
+        os.unlink(path)
+
+
+def _busy(account_id: str) -> Busy:
+    return Busy(
+        f"another order of account {account_id} is still being written",
+        hint="wait for it, or raise the order's deadline",
+    )
