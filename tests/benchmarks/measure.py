@@ -25,7 +25,7 @@ NOTHING = (sys.executable, "-c", "pass")
 class Row:
     """One line of the table. Lower is better: `must` and `aim` bound ours / floor, or ours itself in ms.
 
-    Without a floor (`floor_ms` None) `must` and `aim` are milliseconds. `more_is_better` turns the comparison round, for
+    Without a floor (None) `must` and `aim` are milliseconds. `more_is_better` turns the comparison round, for
     rates: then floor and ours are counts a second.
     """
 
