@@ -20,7 +20,7 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Units per account in the order given. `rest` could not be dealt in whole lots; `without` got none and get no leg."""
+    """Units per account, in the order given. `rest` could not be dealt in whole lots; `without` get no leg."""
 
     shares: dict[AccountId, int]
     rest: int = 0
@@ -36,8 +36,8 @@ def allocate(
 ) -> Allocation:
     """Deal `quantity` units to the accounts that `weights` names.
 
-    An account with a quantity of its `own` keeps it. When the quantity is shared, own quantities are taken out of it first
-    and the others share what is left. Raises Invalid when they exceed it, or when nobody would get anything.
+    An account with a quantity of its `own` keeps it. When the quantity is shared, own quantities are taken out of it
+    first and the others share what is left. Raises Invalid when they exceed it, or when nobody would get anything.
     """
     own = own or {}
     if quantity < 1 or lot < 1 or any(units < 1 for units in own.values()):

@@ -1,4 +1,4 @@
-"""The market's calendar and clock: trading days in India, the hours of each exchange, when after-market orders belong."""
+"""The market's calendar and clock: trading days in India, the hours of each exchange, when it opens next."""
 
 from __future__ import annotations
 

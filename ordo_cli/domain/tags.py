@@ -1,4 +1,4 @@
-"""Tags: the 16 letters and digits under which a broker's book carries a leg of ours, and how they are told from others'."""
+"""Tags: the 16 letters and digits by which a broker's book carries our leg, and how they are told from others'."""
 
 from __future__ import annotations
 

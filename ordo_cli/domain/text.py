@@ -1,4 +1,4 @@
-"""Text: makes what somebody else wrote (brokers, files, users) safe to show on a terminal, in a log and in a spreadsheet."""
+"""Text: makes what somebody else wrote (brokers, files, users) safe for a terminal, a log and a spreadsheet."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 LIMIT = 500
 
-# Whole sequences go, not only their first byte: what stays of "ESC ] 0 ; title BEL" would read as words of the broker.
-# A string that is never closed keeps its words and loses its introducer, so that nothing can hide the rest of a message.
+# Whole sequences go, not only their first byte: what stays of "ESC ] 0 ; title BEL" would read as words of a broker.
+# A string that is never closed keeps its words and loses its introducer, so that nothing hides the rest of a message.
 # Bodies exclude the introducers themselves; that keeps matching linear in the length of hostile text.
 _SEQUENCES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI
@@ -28,7 +28,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\x00", "\uff1d", "\uff0b", "\
 
 
 def clean(text: str, limit: int = LIMIT) -> str:
-    """The text on one line, with nothing in it that a terminal obeys or a reader cannot see; cut at `limit` characters."""
+    """The text on one line, without anything that a terminal obeys or a reader cannot see; cut at `limit`."""
     if not (text.isascii() and text.isprintable()):
         text = _SEQUENCES.sub("", text[: 64 * limit])
         text = _UNSEEN.sub("", _BREAKS.sub(" ", text))
