@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from ordo_cli import configtext
+from ordo_cli.config import text as configtext
 from ordo_cli.domain.accounts import check_name
 from ordo_cli.domain.errors import Invalid, NotFound, Refused
 from ordo_cli.domain.limits import RULES, LimitBook, Limits, read_limit
@@ -67,6 +67,7 @@ SETTINGS = (
         "sending.read_timeout", _seconds, 15.0, "seconds an order waits for its broker's answer before it is unknown"
     ),
     Setting("sending.wait_timeout", _seconds, 30.0, "seconds --wait waits when no --timeout is given"),
+    Setting("secrets.name", _text, "", "the name under which this ordo keeps its secrets; ordo init chose it"),
     Setting("secrets.backend", _backend, "", "where credentials are kept, keyring or vault; ordo init chose it"),
     Setting("secrets.key_file", _text, "", "the 32-byte key that opens the vault"),
     Setting("secrets.passphrase_file", _text, "", "or the file with the passphrase that opens it"),
@@ -94,6 +95,7 @@ class Config:
     deadline_resting: float = 30.0
     read_timeout: float = 15.0
     wait_timeout: float = 30.0
+    secrets_name: str = ""
     secrets_backend: str = ""
     key_file: str = ""
     passphrase_file: str = ""
@@ -110,7 +112,7 @@ class Config:
             raise Refused(self.distrust, hint="see: ordo doctor", code="CONFIG_UNSAFE")
 
 
-def load(home: Home, environ: Mapping[str, str], overrides: Mapping[str, str] | None = None) -> Config:
+def load(home: Home, environ: Mapping[str, str] = os.environ, overrides: Mapping[str, str] | None = None) -> Config:
     """The settings of this run: flags before environment before file before default.
 
     Raises Invalid for names nobody knows and values that make no sense, naming the line or the variable.
@@ -124,7 +126,7 @@ def load(home: Home, environ: Mapping[str, str], overrides: Mapping[str, str] | 
 
 
 def change(home: Home, disk: Disk, path: str, text: str) -> None:
-    """Write one setting into config.toml; every other line and comment stays. Raises Invalid, then nothing is written."""
+    """Write one setting into config.toml; every other line stays. Raises Invalid, and then nothing is written."""
     value = read(path, _as_typed(path, text))
     before = _read_file(home.config_file) or template()
     after = configtext.with_value(before, path, configtext.literal(_for_file(value)))
@@ -282,6 +284,7 @@ def _config(home: Home, given: Mapping[str, Origin]) -> Config:
         deadline_resting=given["sending.deadline_resting"].value,
         read_timeout=given["sending.read_timeout"].value,
         wait_timeout=given["sending.wait_timeout"].value,
+        secrets_name=given["secrets.name"].value,
         secrets_backend=given["secrets.backend"].value,
         key_file=given["secrets.key_file"].value,
         passphrase_file=given["secrets.passphrase_file"].value,

@@ -1,4 +1,4 @@
-"""The text of config.toml: finding, changing and removing a setting while every other line stays as its owner wrote it."""
+"""The text of config.toml: finds, changes and removes a setting while every other line stays as its owner wrote it."""
 
 from __future__ import annotations
 
