@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 
 from ordo_cli.domain.kill import Scope
@@ -29,6 +29,7 @@ class Rates:
     kept_for_cancels: int = 2
     per_minute: int | None = None
     per_day: int | None = None
+    modifications_per_order: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,15 @@ class DayLimits:
 
 @dataclass(frozen=True, slots=True)
 class ClaimTerms:
-    """All that must hold in the moment a leg becomes SENDING, judged in the same transaction."""
+    """All that must hold in the moment a leg becomes SENDING, judged in the same transaction.
+
+    That moment itself is read from the store's clock inside the transaction, so that waiting for a lock cannot make it stale.
+    """
 
     scopes: tuple[Scope, ...]  # every kill scope over the account
     owner: Owner
     rates: Rates
     day: date  # the trading day that this order counts for
-    now: datetime
-    elapsed: float  # seconds since boot, of the owner's boot id
     value: Decimal | None = None  # what the order is worth, for the day's value
     limits: DayLimits = DayLimits()
     pre_image: frozenset[str] | None = None  # the broker's order ids before sending, where there is no tag
@@ -64,8 +66,6 @@ class OperationTerms:
     owner: Owner
     rates: Rates
     day: date
-    now: datetime
-    elapsed: float
     scopes: tuple[Scope, ...] = ()  # an engaged one refuses a modify; a cancel is never blocked
 
 
