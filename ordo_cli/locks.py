@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from typing import Self
 
 from ordo_cli.domain.errors import Busy
+from ordo_cli.domain.journal import Owner
 from ordo_cli.domain.seams import Chance, Clock
 
 try:
@@ -24,17 +25,6 @@ PAUSE = 0.005  # seconds between two tries for a lock that another process holds
 PROC = os.path.exists("/proc/self/stat")
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A process, told apart from every other that had or will have its number."""
-
-    host: str
-    boot_id: str
-    pid: int
-    started: str
-    nonce: str
-
-
 class Locks:
     """The lock files of one run folder, as this process holds them."""
 
@@ -45,6 +35,12 @@ class Locks:
         self._queues: dict[str, asyncio.Lock] = {}
         self._owner: Owner | None = None
         self._held = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
 
     @property
     def owner(self) -> Owner:
