@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from ordo_cli.domain.accounts import Account, BrokerName
+from ordo_cli.domain.capabilities import Capabilities as Capabilities
+from ordo_cli.domain.capabilities import RateLimits as RateLimits
 from ordo_cli.domain.fanouts import Mode
-from ordo_cli.domain.instruments import Exchange, Instrument, InstrumentId
-from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, OrderType, Product, Tag, Validity
+from ordo_cli.domain.instruments import Instrument, InstrumentId
+from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, Tag
 from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
 from ordo_cli.domain.seams import Chance, Clock
 
@@ -20,6 +22,7 @@ class Permit(Protocol):
     """One attempt's leave to write, and the count of what it wrote."""
 
     bytes_sent: int
+    first_byte_at: float | None  # by the elapsed clock
 
     def passing(self) -> AbstractContextManager[None]:
         """Held across the first write alone, and nothing is awaited inside.
@@ -64,31 +67,6 @@ class Broker(Protocol):
     async def instrument(self, instrument: InstrumentId) -> Instrument | None: ...
 
     async def search(self, text: str, limit: int = 20) -> Sequence[Instrument]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimits:
-    """Order operations (place, modify, cancel) that a broker takes from one account; None is no such limit."""
-
-    per_second: int = 10
-    kept_for_cancels: int = 2
-    per_minute: int | None = None
-    per_day: int | None = None
-    modifications_per_order: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a broker can do. What is not listed is refused before anything is sent."""
-
-    exchanges: frozenset[Exchange]
-    types: frozenset[OrderType]
-    products: frozenset[Product]
-    validities: frozenset[Validity]
-    after_market: bool = False
-    disclosed: bool = False
-    tagged: bool = True  # its book carries our tag; False: found again by pre-image
-    quotes: bool = True
 
 
 @dataclass(frozen=True, slots=True)

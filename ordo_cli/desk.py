@@ -1,0 +1,102 @@
+"""The desk: the tools that every service works with, opened together and closed together. It has no behaviour."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ordo_cli import brokers
+from ordo_cli.brokers.base import Broker, BrokerSpec, Tools
+from ordo_cli.config import Config, load
+from ordo_cli.domain.accounts import Account, AccountId
+from ordo_cli.domain.seams import Chance, Clock, Disk, Failpoint
+from ordo_cli.gate import Gate
+from ordo_cli.home import Home, make
+from ordo_cli.locks import Locks
+from ordo_cli.machine import SystemChance, SystemClock, SystemDisk, allow_many_files, no_failpoint
+from ordo_cli.secrets import Secrets
+from ordo_cli.spill import Spill
+from ordo_cli.store.store import Store, open_store
+
+
+class Lines:
+    """The open line of each account, kept for as long as the desk is."""
+
+    def __init__(self, secrets: Secrets, tools: Mapping[str, Tools], stack: AsyncExitStack) -> None:
+        self._secrets, self._tools, self._stack = secrets, tools, stack
+        self._open: dict[AccountId, asyncio.Task[Broker]] = {}
+
+    async def to(self, account: Account) -> Broker:
+        """This account's broker, connected once however many ask at the same time."""
+        line = self._open.get(account.id)
+        if line is None or (line.done() and not line.cancelled() and line.exception() is not None):
+            line = self._open[account.id] = asyncio.ensure_future(self._connect(account))
+        return await asyncio.shield(line)
+
+    async def _connect(self, account: Account) -> Broker:
+        spec = brokers.spec(account.broker)
+        credentials = {name: self._secrets.get(account.id, name) for name in spec.credentials}
+        return await self._stack.enter_async_context(spec.connect(account, credentials, self._tools[account.broker]))
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything a service may touch. `stopping` is set by the first Ctrl-C or SIGTERM: start nothing more."""
+
+    home: Home
+    config: Config
+    store: Store
+    secrets: Secrets
+    gate: Gate
+    locks: Locks
+    lines: Lines
+    spill: Spill
+    clock: Clock
+    chance: Chance
+    disk: Disk
+    actor: str
+    failpoint: Failpoint = no_failpoint
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def spec(self, account: Account) -> BrokerSpec:
+        return brokers.spec(account.broker)
+
+
+@asynccontextmanager
+async def open_desk(
+    home: Home,
+    *,
+    config: Config | None = None,
+    actor: str = "cli",
+    clock: Clock | None = None,
+    chance: Chance | None = None,
+    disk: Disk | None = None,
+    failpoint: Failpoint = no_failpoint,
+) -> AsyncIterator[Desk]:
+    """Open the whole desk at this home, and close it whatever happens.
+
+    Raises StoreFailed or Invalid with a sentence for the user when the home cannot be used as it stands.
+    """
+    clock, chance, disk = clock or SystemClock(), chance or SystemChance(), disk or SystemDisk()
+    allow_many_files()
+    make(home)
+    config = config or load(home, os.environ)
+    async with AsyncExitStack() as stack:
+        locks = Locks(home.run, clock, chance)
+        stack.callback(locks.close)
+        store = await stack.enter_async_context(
+            open_store(config.database_url, clock=clock, chance=chance, disk=disk, actor=actor, owner=locks.owner)
+        )
+        secrets = Secrets(home, config, disk)
+        tools = {
+            name: Tools(clock, chance, Path(home.data), config.read_timeout, config.brokers.get(name, {}))
+            for name in brokers.names()
+        }
+        lines = Lines(secrets, tools, await stack.enter_async_context(AsyncExitStack()))
+        gate, spill = Gate(home.run, clock), Spill(home.run)
+        spill.reserve()
+        yield Desk(home, config, store, secrets, gate, locks, lines, spill, clock, chance, disk, actor, failpoint)

@@ -1,0 +1,33 @@
+"""What a broker declares of itself: the orders it takes, and how many of them in how much time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ordo_cli.domain.instruments import Exchange
+from ordo_cli.domain.orders import OrderType, Product, Validity
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """Order operations (place, modify, cancel) that a broker takes from one account; None is no such limit."""
+
+    per_second: int = 10
+    kept_for_cancels: int = 2
+    per_minute: int | None = None
+    per_day: int | None = None
+    modifications_per_order: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a broker can do. What is not listed is refused before anything is sent."""
+
+    exchanges: frozenset[Exchange]
+    types: frozenset[OrderType]
+    products: frozenset[Product]
+    validities: frozenset[Validity]
+    after_market: bool = False
+    disclosed: bool = False
+    tagged: bool = True  # its book carries our tag; False: found again by pre-image
+    quotes: bool = True

@@ -1,0 +1,143 @@
+"""Matching: what a broker's book proves about a leg of ours, as pure decisions. Silence proves nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ordo_cli.domain.legs import Evidence, Leg, Problem, Submission
+from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderIntent, OrderReport, OrderState
+
+SKEW = timedelta(seconds=2)  # how far a broker's clock may stand before ours without a word
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the book says of a leg: `submission` to move to, with the row that proves it and how."""
+
+    submission: Submission
+    evidence: Evidence
+    report: OrderReport | None = None
+    problem: Problem | None = None
+
+
+def trustworthy(book: Sequence[OrderReport], seen_before: Collection[BrokerOrderId]) -> bool:
+    """Whether this book may prove anything: no order twice, and none missing that an earlier book of the day had."""
+    ids = [row.order_id for row in book]
+    return len(set(ids)) == len(ids) and set(seen_before) <= set(ids)
+
+
+def same_order(intent: OrderIntent, leg: Leg, row: OrderReport) -> bool:
+    """Whether the row is what the leg asked for, apart from prices that a protected market order may show."""
+    return (
+        row.instrument == intent.instrument
+        and row.side is intent.side
+        and row.quantity == leg.quantity
+        and row.product is intent.product
+        and row.filled_quantity <= leg.quantity
+    )
+
+
+def same_terms(intent: OrderIntent, leg: Leg, row: OrderReport) -> bool:
+    """`same_order`, and type, validity and prices to the letter: what a match without a tag needs."""
+    return (
+        same_order(intent, leg, row)
+        and row.type is intent.type
+        and row.validity is intent.validity
+        and row.limit_price == intent.limit_price
+        and row.trigger_price == intent.trigger_price
+    )
+
+
+def by_tag(intent: OrderIntent, leg: Leg, book: Sequence[OrderReport]) -> Finding | None:
+    """The one row that carries the leg's tag; two rows, or a row of another order, dispute it; none says nothing."""
+    hits = [row for row in book if row.tag == leg.tag]
+    if not hits:
+        return None
+    if len(hits) > 1:
+        ids = ", ".join(row.order_id for row in hits)
+        return disputed(f"{len(hits)} orders carry the tag of this leg: {ids}")
+    if not same_order(intent, leg, hits[0]):
+        return disputed(f"order {hits[0].order_id} carries the tag of this leg but is another order")
+    return found(hits[0], Evidence.BOOK_TAG)
+
+
+def candidates(
+    intent: OrderIntent,
+    leg: Leg,
+    book: Sequence[OrderReport],
+    *,
+    pre_image: Collection[str],
+    claimed: Collection[BrokerOrderId],
+    now: datetime,
+) -> list[OrderReport]:
+    """Orders that a tagless leg may have become: new since its pre-image, nobody else's, the same terms and time."""
+    earliest = (leg.sent_at or now) - SKEW
+    return [
+        row
+        for row in book
+        if row.order_id not in pre_image
+        and row.order_id not in claimed
+        and same_terms(intent, leg, row)
+        and (row.placed_at is None or earliest <= row.placed_at <= now + SKEW)
+    ]
+
+
+def by_pre_image(first: Sequence[OrderReport], second: Sequence[OrderReport]) -> Finding | None:
+    """The verdict of two looks, at least two seconds apart: the same single candidate in both is the leg's order."""
+    if len(first) > 1 or len(second) > 1:
+        ids = ", ".join(sorted({row.order_id for row in (*first, *second)}))
+        return disputed(f"more than one order could be this leg: {ids}")
+    if len(first) == 1 and len(second) == 1 and first[0].order_id == second[0].order_id:
+        return found(second[0], Evidence.BOOK_FUZZY)
+    return None
+
+
+def found(row: OrderReport, evidence: Evidence) -> Finding:
+    if row.state is OrderState.REJECTED:
+        problem = Problem("REJECTED", row.message or "the broker's book shows it as rejected")
+        return Finding(Submission.REJECTED, evidence, row, problem)
+    return Finding(Submission.ACKED, evidence, row)
+
+
+def disputed(message: str) -> Finding:
+    hint = "look at the broker's own order book, then settle it: ordo leg resolve LEG --broker-id ID"
+    return Finding(Submission.DISPUTED, Evidence.BOOK_TAG, problem=Problem("DISPUTED", message, hint))
+
+
+def settle(leg: Leg, finding: Finding) -> Leg:
+    """The leg after a finding about whether it exists."""
+    if finding.report is None or finding.submission is not Submission.ACKED:
+        order_id = leg.broker_order_id if finding.report is None else finding.report.order_id
+        return leg.to(finding.submission, evidence=finding.evidence, problem=finding.problem, broker_order_id=order_id)
+    known = leg.to(Submission.ACKED, evidence=finding.evidence, broker_order_id=finding.report.order_id, problem=None)
+    return follow(known, finding.report)
+
+
+def follow(leg: Leg, row: OrderReport) -> Leg:
+    """The leg after its row in a book: fills never fall, an unclear word changes nothing, too many fills dispute it."""
+    if row.filled_quantity > leg.quantity:
+        return settle(leg, disputed(f"order {row.order_id} shows {row.filled_quantity} filled of {leg.quantity}"))
+    if row.state is OrderState.UNCLEAR or row.filled_quantity < leg.filled_quantity:
+        return leg
+    if leg.working in FINAL or (row.state is leg.working and row.filled_quantity == leg.filled_quantity):
+        return leg
+    if row.state in {OrderState.PENDING, OrderState.OPEN} and leg.working in {OrderState.OPEN, OrderState.PARTIAL}:
+        return leg
+    moved = leg.live(row.state, row.filled_quantity, row.average_price)
+    if row.state is OrderState.REJECTED:
+        return replace(moved, problem=Problem("REJECTED", row.message or "the exchange rejected it"))
+    return moved
+
+
+def vanished(leg: Leg) -> Finding:
+    """An order that the broker acknowledged is missing from a trustworthy book of the same day."""
+    finding = disputed(f"order {leg.broker_order_id} was accepted and is not in the broker's book")
+    return replace(finding, submission=Submission.DISPUTED)
+
+
+def twice(book: Sequence[OrderReport]) -> list[BrokerOrderId]:
+    """Order ids that one book lists more than once."""
+    return [order_id for order_id, times in Counter(row.order_id for row in book).items() if times > 1]

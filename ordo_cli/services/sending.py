@@ -1,0 +1,252 @@
+"""Sending one leg: claim it durably, pass the gate, write once, and record whatever became of it.
+
+The only place that hands an order to a broker. A leg is sent again only when the byte counter of its permit proves
+that nothing left; after silence it is UNKNOWN, and nothing here ever sends it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from ordo_cli import log
+from ordo_cli.brokers.base import Broker, BrokerSpec, Permit
+from ordo_cli.desk import Desk
+from ordo_cli.domain import matching
+from ordo_cli.domain.accounts import Account
+from ordo_cli.domain.errors import (
+    Busy,
+    KillEngaged,
+    LimitExceeded,
+    NoAnswer,
+    OrdoError,
+    Rejected,
+    Refused,
+    SessionExpired,
+    SessionNeeded,
+    StoreFailed,
+    Unreachable,
+)
+from ordo_cli.domain.journal import ClaimTerms, DayLimits, Rates, Wait
+from ordo_cli.domain.kill import scopes_over
+from ordo_cli.domain.legs import MAX_ATTEMPTS, Block, Evidence, Leg, Problem, Submission
+from ordo_cli.domain.orders import OrderIntent, OrderReport
+from ordo_cli.gate import Stamps
+
+Watch = Callable[[Leg], None]
+"""Told of every change of a leg, for whoever shows it."""
+
+LOOK_AGAIN = 0.05  # seconds between looks at the switch while a leg waits its turn
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One leg on its way: what to send, for whom, by when, and under which arming. `stamps` is None for a close."""
+
+    leg: Leg
+    intent: OrderIntent
+    account: Account
+    spec: BrokerSpec
+    stamps: Stamps | None
+    deadline: float  # by the elapsed clock
+    day: date
+    value: Decimal | None = None
+    limits: DayLimits = DayLimits()
+
+
+async def send(desk: Desk, errand: Errand, watch: Watch) -> Leg:
+    """Carry a planned leg to its fate and give it back as the journal now has it. Raises nothing of the network.
+
+    If the journal cannot be written any more, the leg comes back as known in memory, its problem saying so.
+    """
+    leg = errand.leg
+    try:
+        broker = await desk.lines.to(errand.account)
+        async with desk.locks.account(errand.account.id, errand.deadline):
+            while True:
+                leg = await _attempt(desk, replace(errand, leg=leg), broker, watch)
+                if leg.submission is not Submission.PLANNED:
+                    return leg
+    except (OrdoError, OSError) as error:
+        return await _give_up(desk, leg, _block_of(error), error, watch)
+
+
+async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch) -> Leg:
+    """One attempt: the leg comes back PLANNED only when it may be tried again."""
+    leg, claimed_at = await _claim(desk, errand, broker)
+    watch(leg)
+    desk.failpoint("claimed")
+    permit = desk.gate.permit(errand.stamps, committed_at=claimed_at, deadline=errand.deadline)
+    order = replace(errand.intent, quantity=leg.quantity)
+    try:
+        report = await broker.place(order, leg.tag, permit)
+    except BaseException as error:
+        desk.failpoint("failed")
+        after = await _record_failure(desk, leg, permit, error)
+        if isinstance(error, Exception):
+            return await _after_failure(desk, after, errand, error, watch)
+        if after.submission is Submission.NOT_SENT:
+            stopped = Refused("stopped before it was sent", code=Block.INTERRUPTED)
+            await _give_up(desk, after, Block.INTERRUPTED, stopped, watch)
+        raise
+    desk.failpoint("answered")
+    spent = _milliseconds(desk, permit)
+    return _tell(watch, await _record(desk, leg, lambda now: _accepted(now, order, report, desk, spent)))
+
+
+async def _claim(desk: Desk, errand: Errand, broker: Broker) -> tuple[Leg, float]:
+    """Make SENDING durable, waiting for the account's turn; with it, a moment not later than the commit.
+
+    Raises what blocks the leg for good. A permit ages from before the commit, so that neither a slow disk nor a busy
+    loop can make it look younger, and the rate window holds for first bytes too.
+    """
+    while True:
+        _still_wanted(desk, errand)
+        desk.failpoint("claiming")
+        terms = await _terms(desk, errand, broker)
+        answer = await desk.store.journal.claim(errand.leg.id, terms)
+        if not isinstance(answer, Wait):
+            return answer, terms.elapsed
+        if desk.clock.elapsed() + answer.seconds >= errand.deadline:
+            raise Refused("no turn came before its deadline: too many orders in this second", code=Block.DEADLINE)
+        await _pause(desk, errand, answer.seconds)
+
+
+async def _pause(desk: Desk, errand: Errand, seconds: float) -> None:
+    """Wait, but wake at once when the switch is pulled or the user stops."""
+    until = desk.clock.elapsed() + seconds
+    while (left := until - desk.clock.elapsed()) > 0:
+        _still_wanted(desk, errand)
+        await desk.clock.sleep(min(left, LOOK_AGAIN))
+
+
+def _still_wanted(desk: Desk, errand: Errand) -> None:
+    if desk.stopping.is_set():
+        raise Refused("stopped before it was sent", code=Block.INTERRUPTED)
+    if errand.stamps is not None:
+        desk.gate.check(errand.stamps)
+    if desk.clock.elapsed() >= errand.deadline:
+        raise Refused("its deadline passed before it could be sent", code=Block.DEADLINE)
+
+
+async def _terms(desk: Desk, errand: Errand, broker: Broker) -> ClaimTerms:
+    tagless = not errand.spec.capabilities(errand.account).tagged
+    seen = frozenset(row.order_id for row in await broker.orders()) if tagless else None
+    return ClaimTerms(
+        scopes=scopes_over(errand.account),
+        owner=desk.locks.owner,
+        rates=rates_of(errand.spec),
+        day=errand.day,
+        now=desk.clock.now(),
+        elapsed=desk.clock.elapsed(),
+        value=errand.value,
+        limits=errand.limits,
+        pre_image=seen,
+        tagless=tagless,
+    )
+
+
+def rates_of(spec: BrokerSpec) -> Rates:
+    limits = spec.rates
+    return Rates(limits.per_second, limits.kept_for_cancels, limits.per_minute, limits.per_day)
+
+
+async def _record(desk: Desk, leg: Leg, change: Callable[[Leg], Leg]) -> Leg:
+    """tx3: what became of it, durably; if the journal refuses, in the spill file and in memory."""
+    try:
+        after = await desk.store.journal.move(leg.id, change)
+    except StoreFailed as error:
+        after = change(leg)
+        desk.spill.keep(after)
+        lost = Problem(
+            Block.STORE, f"the outcome could not be saved: {error.message}", "ordo doctor; then ordo fanout reconcile"
+        )
+        return replace(after, problem=after.problem or lost)
+    desk.failpoint("recorded")
+    return after
+
+
+def _accepted(leg: Leg, intent: OrderIntent, report: OrderReport, desk: Desk, spent: float | None) -> Leg:
+    """The leg after a broker's answer that names its order."""
+    facts = replace(leg, answered_at=desk.clock.now(), latency_ms=spent)
+    return matching.settle(facts, matching.found(report, Evidence.RESPONSE))
+
+
+async def _record_failure(desk: Desk, leg: Leg, permit: Permit, error: BaseException) -> Leg:
+    """What an attempt that raised has proved, which hangs on the bytes first and on the error's class second."""
+    spent = _milliseconds(desk, permit)
+    if permit.bytes_sent == 0:
+        return await _record(desk, leg, lambda now: now.to(Submission.NOT_SENT))
+    state, problem = _verdict(error)
+    if not isinstance(error, OrdoError) and isinstance(error, Exception):
+        log.get(__name__).error("adapter_failed", leg=leg.id, error=type(error).__name__)
+    evidence = Evidence.RESPONSE if state is Submission.REJECTED else None
+    facts = {"evidence": evidence, "problem": problem, "answered_at": desk.clock.now(), "latency_ms": spent}
+    return await asyncio.shield(_record(desk, leg, lambda now: now.to(state, **facts)))
+
+
+def _verdict(error: BaseException) -> tuple[Submission, Problem]:
+    if isinstance(error, SessionExpired):
+        return Submission.REJECTED, Problem(Block.SESSION, error.message, error.hint)
+    if isinstance(error, Rejected):
+        return Submission.REJECTED, Problem(error.reason, error.message, error.hint)
+    hint = "ordo looks in the broker's book until it knows; it never sends again. See: ordo fanout reconcile"
+    if isinstance(error, NoAnswer):
+        return Submission.UNKNOWN, Problem("NO_ANSWER", error.message, hint)
+    if isinstance(error, Exception):
+        return Submission.UNKNOWN, Problem("NO_ANSWER", "the answer could not be understood", hint)
+    return Submission.UNKNOWN, Problem(Block.INTERRUPTED, "ordo stopped before the answer came", hint)
+
+
+async def _after_failure(desk: Desk, leg: Leg, errand: Errand, error: Exception, watch: Watch) -> Leg:
+    """Nothing left: once more if that can help and may still be, else blocked with the reason."""
+    if leg.submission is not Submission.NOT_SENT:
+        return _tell(watch, leg)
+    again = isinstance(error, Unreachable) or (isinstance(error, Refused) and error.reason == "STALE")
+    if not again or leg.attempt >= MAX_ATTEMPTS:
+        return await _give_up(desk, leg, _block_of(error), error, watch)
+    planned = await _record(desk, leg, lambda now: now.to(Submission.PLANNED))
+    await _pause(desk, errand, min(2.0, 0.2 * 2 ** (leg.attempt - 1)) * desk.chance.uniform(0.8, 1.2))
+    return planned
+
+
+def _block_of(error: Exception) -> Block:
+    for kind, block in BLOCKS:
+        if isinstance(error, kind):
+            return block
+    return Block(error.reason) if isinstance(error, OrdoError) and error.reason in set(Block) else Block.UNREACHABLE
+
+
+BLOCKS: tuple[tuple[type[Exception], Block], ...] = (
+    (KillEngaged, Block.KILL),
+    (LimitExceeded, Block.RISK),
+    (SessionNeeded, Block.SESSION),
+    (SessionExpired, Block.SESSION),
+    (Busy, Block.ACCOUNT_BUSY),
+)
+
+
+async def _give_up(desk: Desk, leg: Leg, block: Block, error: Exception, watch: Watch) -> Leg:
+    """BLOCKED for good, said in the journal if it can be, and shown either way."""
+    expected = isinstance(error, OrdoError)
+    code = error.reason if isinstance(error, LimitExceeded) else block
+    message = error.message if isinstance(error, OrdoError) else "this machine refused a file that ordo needs"
+    problem = Problem(code, message, error.hint if isinstance(error, OrdoError) else "ordo doctor")
+    if not expected:
+        log.get(__name__).error("leg_blocked", leg=leg.id, error=type(error).__name__)
+    if leg.submission not in {Submission.PLANNED, Submission.NOT_SENT}:
+        return _tell(watch, leg)
+    return _tell(watch, await _record(desk, leg, lambda now: now.to(Submission.BLOCKED, problem=problem)))
+
+
+def _milliseconds(desk: Desk, permit: Permit) -> float | None:
+    began = permit.first_byte_at
+    return None if began is None else round((desk.clock.elapsed() - began) * 1000, 3)
+
+
+def _tell(watch: Watch, leg: Leg) -> Leg:
+    watch(leg)
+    return leg
