@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -14,6 +17,8 @@ import typer
 from ordo_cli.cli.exits import DONE, EXIT_CODES, INTERRUPTED, exit_code_for, exit_code_of
 from ordo_cli.cli.front import coloured, write_out
 from ordo_cli.domain.errors import Invalid, Refused
+from ordo_cli.domain.moments import moment_text
+from ordo_cli.domain.money import text_of
 
 if TYPE_CHECKING:
     from ordo_cli.desk import Desk
@@ -108,13 +113,25 @@ def document(command: str, exit_code: int, **body: object) -> str:
     import json  # 6 ms; only for --json
 
     whole = {"schema_version": 1, "command": command, "exit_code": exit_code, **body}
-    return json.dumps(whole, ensure_ascii=False, default=_plain) + "\n"
+    return json.dumps(whole, default=_plain) + "\n"
 
 
 def _plain(value: object) -> object:
-    from ordo_cli.schemas import plain  # pydantic, 45 ms; only for --json
+    """What json cannot write by itself, in the public form; models of `schemas` say it themselves."""
+    if isinstance(value, Decimal):
+        return text_of(value)
+    if isinstance(value, datetime):
+        return moment_text(value)
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    return str(value)
 
-    return plain(value)
+
+def lively() -> bool:
+    """Whether standard error is a terminal that can redraw."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def say(text: str) -> None:
@@ -161,7 +178,8 @@ def secret(question: str, flag: str) -> str:
     from getpass import getpass
 
     try:
-        return getpass(f"{question}: ", stream=sys.stderr)
+        with _interruptible():
+            return getpass(f"{question}: ", stream=sys.stderr)
     except EOFError:
         raise _unanswered(question, flag) from None
 
@@ -170,11 +188,21 @@ def _ask(question: str, flag: str) -> str:
     _need_somebody(question, flag)
     sys.stderr.write(question)
     sys.stderr.flush()
-    line = sys.stdin.readline()
+    with _interruptible():
+        line = sys.stdin.readline()
     if not line:
         sys.stderr.write("\n")
         raise _unanswered(question, flag)
     return line
+
+
+def _interruptible() -> AbstractContextManager[None]:
+    """While a question waits inside the event loop, Ctrl-C means no: the loop's own handler would never run."""
+    if "asyncio" not in sys.modules:
+        return nullcontext()
+    from ordo_cli.cli.signals import asking
+
+    return asking()
 
 
 def _need_somebody(question: str, flag: str) -> None:

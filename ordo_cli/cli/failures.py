@@ -1,4 +1,4 @@
-"""Failures as users and scripts see them: one sentence and a hint, or one JSON document; a traceback only in the log."""
+"""Failures as users and scripts see them: a sentence and a hint, or a JSON document; a traceback only in the log."""
 
 from __future__ import annotations
 

@@ -8,10 +8,18 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from shutil import get_terminal_size
+from typing import TYPE_CHECKING
 
 from ordo_cli.cli.front import coloured, write_out
+from ordo_cli.domain.moments import moment_text
+from ordo_cli.domain.money import text_of
+from ordo_cli.domain.text import clean, csv_cell
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
 
 STYLES = {
     "filled": "green",
@@ -46,8 +54,6 @@ NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?%?", re.ASCII)
 
 def cleaned(text: str, limit: int = 500) -> str:
     """Text of a broker or a user without anything that a terminal would obey."""
-    from ordo_cli.domain.text import clean
-
     return clean(text, limit)
 
 
@@ -58,19 +64,17 @@ def cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Decimal):
-        from ordo_cli.domain.money import text_of
-
         return text_of(value)
-    if hasattr(value, "astimezone"):
+    if isinstance(value, datetime):
         return local_time(value)
     if isinstance(value, list | tuple | set | frozenset):
         return " ".join(cell(each) for each in value)
     return cleaned(str(value))
 
 
-def local_time(moment: object) -> str:
+def local_time(moment: datetime) -> str:
     """A moment as the reader's clock shows it, to the second."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")  # type: ignore[attr-defined,no-any-return]
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, as_csv: bool = False) -> None:
@@ -102,28 +106,19 @@ def plain_text(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """The rows as CSV in which no cell can be taken for a formula by a spreadsheet."""
-    from ordo_cli.domain.text import csv_cell
-
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_csv_value(value, csv_cell) for value in row] for row in rows)
+    writer.writerows([_csv_value(value) for value in row] for row in rows)
     return file.getvalue()
 
 
-def _csv_value(value: object, guard: object) -> str:
+def _csv_value(value: object) -> str:
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return cell(value)  # a negative number is a number, not a formula
-    if value is not None and hasattr(value, "astimezone"):
+    if isinstance(value, datetime):
         return moment_text(value)
-    return guard(cell(value))  # type: ignore[operator,no-any-return]
-
-
-def moment_text(moment: object) -> str:
-    """A moment as JSON and CSV write it: UTC, milliseconds, Z."""
-    from datetime import UTC
-
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")  # type: ignore[attr-defined,no-any-return]
+    return csv_cell(cell(value))
 
 
 def facts(title: str, pairs: Iterable[tuple[str, object]]) -> None:
@@ -153,26 +148,33 @@ def _is_number_column(cells: Sequence[Sequence[str]], at: int) -> bool:
     return bool(filled) and all(NUMBER.fullmatch(text) for text in filled)
 
 
-def _rich_table(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console  # 45 ms; only when somebody is looking
+def grid(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> RichTable:
+    """The rows as a Rich table; every cell is plain text to it, never markup."""
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(
-        title=Text(title) if title else None,
-        title_justify="left",
-        title_style="bold",
-        header_style="bold",
-        box=None,
-        pad_edge=False,
+    drawn = Table(
+        title=Text(title) if title else None, title_justify="left", title_style="bold", box=None, pad_edge=False
     )
     for at, name in enumerate(columns):
-        grid.add_column(Text(name), justify="right" if _is_number_column(cells, at) else "left", overflow="fold")
+        to_right = _is_number_column(cells, at)
+        drawn.add_column(Text(name, style="bold"), justify="right" if to_right else "left", overflow="fold")
     for row in cells:
-        grid.add_row(*(Text(text, style=style_of(name, text)) for name, text in zip(columns, row, strict=True)))
-    Console(width=width()).print(grid)
+        drawn.add_row(*(Text(text, style=style_of(name, text)) for name, text in zip(columns, row, strict=True)))
+    return drawn
+
+
+def _rich_table(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console  # 45 ms; only when somebody is looking
+
+    Console(width=width()).print(grid(title, columns, cells))
 
 
 def width() -> int:
     """Columns of the terminal; COLUMNS decides when it is set."""
     return get_terminal_size((100, 24)).columns
+
+
+def height() -> int:
+    """Lines of the terminal."""
+    return get_terminal_size((100, 24)).lines

@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ordo_cli.cli import door
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ordo_cli.desk import Desk
     from ordo_cli.home import Home
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_handlers: list[Callable[[], None]] = []  # the one that answers now; the loop cannot be asked for it
 SHOW_CURSOR = "\x1b[?25h"  # a live table hides it
 
 
@@ -36,12 +39,34 @@ def _listen(first: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
 
     def heard() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, _leave)
+        _answer_with(loop, _leave)
         first()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, heard)
+    _answer_with(loop, heard)
+
+
+def _answer_with(loop: asyncio.AbstractEventLoop, handler: Callable[[], None]) -> None:
+    _handlers[:] = [handler]
+    for number in SIGNALS:
+        loop.add_signal_handler(number, handler)
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Give Ctrl-C its usual meaning while the user is asked something."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        yield
+        return
+    was = list(_handlers)
+    for number in SIGNALS:
+        loop.remove_signal_handler(number)
+    try:
+        yield
+    finally:
+        for handler in was:
+            _answer_with(loop, handler)
 
 
 def _first(task: asyncio.Future[Any], desk: Desk, reading: bool, invocation: Invocation) -> None:

@@ -1,4 +1,4 @@
-"""The first words of `ordo`: where each lives and what it does. Imports nothing, so help and completion start at once."""
+"""The first words of `ordo`: where each lives and what it does. Imports nothing, so that help is instant."""
 
 TOPICS = (
     (

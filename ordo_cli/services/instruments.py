@@ -1,0 +1,52 @@
+"""Instruments and their prices, asked of an account that can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ordo_cli.domain.accounts import Account, Target, choose
+from ordo_cli.domain.errors import Invalid, NotFound
+from ordo_cli.domain.instruments import Instrument, InstrumentId
+from ordo_cli.domain.portfolio import Quote
+
+if TYPE_CHECKING:
+    from ordo_cli.brokers.base import Broker
+    from ordo_cli.desk import Desk
+
+
+async def quotes(
+    desk: Desk, instruments: Sequence[InstrumentId], account: str | None = None
+) -> Mapping[InstrumentId, Quote]:
+    """The market in these instruments; those that the broker does not know are missing."""
+    return await (await _line(desk, account)).quotes(instruments)
+
+
+async def show(desk: Desk, instrument: InstrumentId, account: str | None = None) -> Instrument:
+    """What the exchange demands of an order in it. Raises NotFound."""
+    found = await (await _line(desk, account)).instrument(instrument)
+    if found is None:
+        raise NotFound(f"no instrument {instrument} is known", hint=f"ordo instrument search {instrument.symbol[:6]}")
+    return found
+
+
+async def search(desk: Desk, text: str, limit: int = 20, account: str | None = None) -> Sequence[Instrument]:
+    return await (await _line(desk, account)).search(text, limit)
+
+
+async def _line(desk: Desk, name: str | None) -> Broker:
+    return await desk.lines.to(await _teller(desk, name))
+
+
+async def _teller(desk: Desk, name: str | None) -> Account:
+    """The account that is asked: the one named, else the first whose broker gives quotes."""
+    accounts = await desk.store.accounts.all()
+    if name is not None:
+        chosen = choose(accounts, [Target(name)])
+        if len(chosen) != 1:
+            raise Invalid("prices are asked of a single account", hint="--account alice")
+        return chosen[0][0]
+    for account in accounts:
+        if account.enabled and desk.spec(account).capabilities(account).quotes:
+            return account
+    raise NotFound("no account can tell prices", hint="add one: ordo account add alice --broker paper")

@@ -1,0 +1,117 @@
+"""Consolidated reads: what every account has, read from all of them at once, with each that could not be read named."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from ordo_cli.domain.accounts import Account, AccountId, BrokerName, Target, choose
+from ordo_cli.domain.errors import OrdoError
+from ordo_cli.domain.legs import LegId, Problem
+from ordo_cli.domain.orders import OrderReport
+from ordo_cli.domain.portfolio import Funds, Holding, Position, Trade
+
+if TYPE_CHECKING:
+    from ordo_cli.brokers.base import Broker
+    from ordo_cli.desk import Desk
+
+
+class Row[T](NamedTuple):
+    account: AccountId
+    broker: BrokerName
+    row: T
+
+
+class Failure(NamedTuple):
+    """An account that could not be read, and why."""
+
+    account: AccountId
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Consolidated[T]:
+    """Rows of many accounts; an account is in `rows`' accounts or in `failures`, never left out."""
+
+    accounts: tuple[AccountId, ...]
+    rows: tuple[Row[T], ...]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """One order of a broker's book, and the leg of ours that it is, if it is one."""
+
+    report: OrderReport
+    leg: LegId | None
+
+
+EVERYTHING = (Target("all"),)
+
+
+async def positions(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolidated[Position]:
+    return await _consolidated(desk, targets, lambda broker: broker.positions())
+
+
+async def holdings(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolidated[Holding]:
+    return await _consolidated(desk, targets, lambda broker: broker.holdings())
+
+
+async def trades(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolidated[Trade]:
+    return await _consolidated(desk, targets, lambda broker: broker.trades())
+
+
+async def funds(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolidated[Funds]:
+    async def alone(broker: Broker) -> Sequence[Funds]:
+        return [await broker.funds()]
+
+    return await _consolidated(desk, targets, alone)
+
+
+async def orders(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolidated[Booked]:
+    """The order books, each order with the leg of ours that it is."""
+    books = await _consolidated(desk, targets, lambda broker: broker.orders())
+    ours = await _our_legs(desk, books)
+    rows = tuple(
+        Row(account, broker, Booked(report, ours.get((account, report.order_id))))
+        for account, broker, report in books.rows
+    )
+    return Consolidated(books.accounts, rows, books.failures)
+
+
+async def _our_legs(desk: Desk, books: Consolidated[OrderReport]) -> dict[tuple[AccountId, str], LegId]:
+    ours: dict[tuple[AccountId, str], LegId] = {}
+    for account in books.accounts:
+        ids = [row.row.order_id for row in books.rows if row.account == account]
+        if ids:
+            found = await desk.store.journal.by_order_ids(account, ids)
+            ours |= {(account, order_id): leg for order_id, leg in found.items()}
+    return ours
+
+
+async def _consolidated[T](
+    desk: Desk, targets: Iterable[Target], read: Callable[[Broker], Awaitable[Sequence[T]]]
+) -> Consolidated[T]:
+    chosen = [account for account, _ in choose(await desk.store.accounts.all(), targets)]
+    answers = await asyncio.gather(*(_one(desk, account, read) for account in chosen))
+    rows: list[Row[T]] = []
+    failures: list[Failure] = []
+    for account, found in zip(chosen, answers, strict=True):
+        if isinstance(found, Problem):
+            failures.append(Failure(account.id, found))
+        else:
+            rows += (Row(account.id, account.broker, row) for row in found)
+    return Consolidated(tuple(account.id for account in chosen), tuple(rows), tuple(failures))
+
+
+async def _one[T](
+    desk: Desk, account: Account, read: Callable[[Broker], Awaitable[Sequence[T]]]
+) -> Sequence[T] | Problem:
+    try:
+        return await read(await desk.lines.to(account))
+    except OrdoError as error:
+        return Problem(error.reason, error.message, error.hint)
+    except Exception as error:  # one adapter's bug must not hide what the other accounts hold
+        return Problem("bug", f"could not be read ({type(error).__name__})", "this is a bug in ordo; please report it")
