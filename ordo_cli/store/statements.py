@@ -1,0 +1,164 @@
+"""Every statement that ordo runs, written once in SQLAlchemy; `generate` compiles them ahead into `sql`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Executable, Insert, Table, and_, bindparam, delete, func, insert, or_, select, update
+from sqlmodel import SQLModel
+
+from ordo_cli.store import models
+
+
+def table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+INSTALL = table(models.InstallRow)
+ACCOUNTS = table(models.AccountRow)
+SWITCHES = table(models.SwitchRow)
+KEYS = table(models.KeyRow)
+FANOUTS = table(models.FanOutRow)
+LEGS = table(models.LegRow)
+PRE_IMAGES = table(models.PreImageRow)
+OPERATIONS = table(models.OperationRow)
+BOOKS = table(models.BookRow)
+AUDIT = table(models.AuditRow)
+
+DOUBT = ("unknown", "disputed")
+OUT = ("sending", "acked", "unknown", "disputed")
+
+
+def given(column: Any) -> Any:
+    """A parameter with the column's own name."""
+    return bindparam(column.name, type_=column.type)
+
+
+def same(*columns: Any) -> Any:
+    return and_(*(column == given(column) for column in columns))
+
+
+def changed(target: Table, *kept: str) -> dict[str, Any]:
+    """A parameter for every column but these."""
+    return {column.name: given(column) for column in target.c if column.name not in kept}
+
+
+WITH_LEG = select(*FANOUTS.c, *LEGS.c).join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
+BY_PREFIX = and_(FANOUTS.c.id >= bindparam("low"), FANOUTS.c.id < bindparam("high"))
+RECENT = select(FANOUTS.c.id).order_by(FANOUTS.c.created_at.desc(), FANOUTS.c.id.desc()).limit(bindparam("most"))
+RECENT_OF = RECENT.where(
+    select(LEGS.c.number).where(LEGS.c.fan_out == FANOUTS.c.id, LEGS.c.account == bindparam("account")).exists()
+)
+
+BULK: dict[str, Insert] = {
+    "add_install": insert(INSTALL),
+    "add_account": insert(ACCOUNTS),
+    "add_switch": insert(SWITCHES),
+    "add_key": insert(KEYS),
+    "add_fan_out": insert(FANOUTS),
+    "add_leg": insert(LEGS),
+    "add_pre_image": insert(PRE_IMAGES),
+    "add_operation": insert(OPERATIONS).values(changed(OPERATIONS, "id")),
+    "add_book": insert(BOOKS),
+    "add_audit": insert(AUDIT),
+}
+"""Inserts: their parameters are a sequence in the order of the table's columns."""
+
+NAMED: dict[str, Executable] = {
+    "install": select(INSTALL.c.id, INSTALL.c.tag_key),
+    "accounts": select(*ACCOUNTS.c).order_by(ACCOUNTS.c.id),
+    "account": select(*ACCOUNTS.c).where(same(ACCOUNTS.c.id)),
+    "save_account": update(ACCOUNTS).values(changed(ACCOUNTS, "id")).where(ACCOUNTS.c.id == bindparam("id")),
+    "remove_account": delete(ACCOUNTS).where(same(ACCOUNTS.c.id)),
+    "switches": select(*SWITCHES.c).order_by(SWITCHES.c.kind, SWITCHES.c.name),
+    "switch": select(*SWITCHES.c).where(same(SWITCHES.c.kind, SWITCHES.c.name)).with_for_update(),
+    "engaged": select(SWITCHES.c.kind, SWITCHES.c.name).where(SWITCHES.c.engaged == 1).with_for_update(read=True),
+    "save_switch": update(SWITCHES)
+    .values(changed(SWITCHES, "kind", "name"))
+    .where(SWITCHES.c.kind == bindparam("kind"), SWITCHES.c.name == bindparam("name")),
+    "key": select(KEYS.c.fingerprint, KEYS.c.fan_out).where(same(KEYS.c.principal, KEYS.c.verb, KEYS.c.key)),
+    "has_fan_out": select(FANOUTS.c.id).where(same(FANOUTS.c.id)),
+    "twins": select(
+        LEGS.c.account,
+        LEGS.c.quantity,
+        FANOUTS.c.limit_price,
+        FANOUTS.c.trigger_price,
+        FANOUTS.c.id,
+        FANOUTS.c.created_at,
+        LEGS.c.sent_at,
+    )
+    .join_from(FANOUTS, LEGS, LEGS.c.fan_out == FANOUTS.c.id)
+    .where(
+        same(FANOUTS.c.instrument, FANOUTS.c.side),
+        FANOUTS.c.created_at >= bindparam("since"),
+        LEGS.c.submission != "blocked",
+    ),
+    "doubtful": select(LEGS.c.account, LEGS.c.fan_out, LEGS.c.number)
+    .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
+    .where(LEGS.c.settled == 0, LEGS.c.submission.in_(DOUBT), same(FANOUTS.c.instrument)),
+    "leg": select(*LEGS.c).where(same(LEGS.c.fan_out, LEGS.c.number)).with_for_update(),
+    "claim_leg": update(LEGS)
+    .values({name: given(LEGS.c[name]) for name in ("submission", "attempt", "sent_at", "owner")})
+    .where(LEGS.c.fan_out == bindparam("fan_out"), LEGS.c.number == bindparam("number")),
+    "save_leg": update(LEGS)
+    .values(changed(LEGS, "fan_out", "number", "account", "broker", "quantity", "tag", "purpose", "owner"))
+    .where(LEGS.c.fan_out == bindparam("fan_out"), LEGS.c.number == bindparam("number")),
+    "in_flight": select(LEGS.c.fan_out, LEGS.c.number)
+    .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
+    .where(
+        LEGS.c.settled == 0,
+        LEGS.c.submission.in_(("sending", "unknown")),
+        same(LEGS.c.account),
+        same(FANOUTS.c.instrument, FANOUTS.c.side),
+    ),
+    "nth_operation": select(OPERATIONS.c.boot, OPERATIONS.c.elapsed, OPERATIONS.c.at)
+    .where(same(OPERATIONS.c.account))
+    .order_by(OPERATIONS.c.id.desc())
+    .limit(1)
+    .offset(bindparam("newer")),
+    "day_use": select(func.count(), func.coalesce(func.sum(OPERATIONS.c.value), 0)).where(
+        same(OPERATIONS.c.account, OPERATIONS.c.day), OPERATIONS.c.kind == "place"
+    ),
+    "day_operations": select(func.count()).where(same(OPERATIONS.c.account, OPERATIONS.c.day)),
+    "modifications": select(func.count()).where(
+        same(OPERATIONS.c.account, OPERATIONS.c.day), OPERATIONS.c.kind == "modify", same(OPERATIONS.c.leg)
+    ),
+    "open_orders": select(func.count()).where(LEGS.c.settled == 0, LEGS.c.submission.in_(OUT), same(LEGS.c.account)),
+    "fan_out_legs": WITH_LEG.where(FANOUTS.c.id == bindparam("id")).order_by(LEGS.c.number),
+    "fan_outs_like": select(FANOUTS.c.id).where(BY_PREFIX).order_by(FANOUTS.c.id).limit(bindparam("most")),
+    "recent_legs": WITH_LEG.where(FANOUTS.c.id.in_(RECENT)).order_by(
+        FANOUTS.c.created_at.desc(), FANOUTS.c.id.desc(), LEGS.c.number
+    ),
+    "recent_legs_of": WITH_LEG.where(FANOUTS.c.id.in_(RECENT_OF)).order_by(
+        FANOUTS.c.created_at.desc(), FANOUTS.c.id.desc(), LEGS.c.number
+    ),
+    "unsettled": WITH_LEG.where(
+        LEGS.c.settled == 0, or_(bindparam("account", type_=LEGS.c.account.type).is_(None), same(LEGS.c.account))
+    ).order_by(FANOUTS.c.created_at, FANOUTS.c.id, LEGS.c.number),
+    "by_order_id": select(LEGS.c.broker_order_id, LEGS.c.fan_out, LEGS.c.number).where(
+        same(LEGS.c.account, LEGS.c.broker_order_id)
+    ),
+    "by_tag": select(LEGS.c.tag, LEGS.c.fan_out, LEGS.c.number).where(same(LEGS.c.account, LEGS.c.tag)),
+    "pre_image": select(PRE_IMAGES.c.order_ids).where(same(PRE_IMAGES.c.fan_out, PRE_IMAGES.c.number)),
+    "remove_pre_image": delete(PRE_IMAGES).where(same(PRE_IMAGES.c.fan_out, PRE_IMAGES.c.number)),
+    "book": select(BOOKS.c.order_ids).where(same(BOOKS.c.account, BOOKS.c.day)),
+    "save_book": update(BOOKS)
+    .values(changed(BOOKS, "account", "day"))
+    .where(BOOKS.c.account == bindparam("account"), BOOKS.c.day == bindparam("day")),
+    "last_operations": select(OPERATIONS.c.account, func.max(OPERATIONS.c.at)).group_by(OPERATIONS.c.account),
+    "audit_head": select(AUDIT.c.seq, AUDIT.c.hash).order_by(AUDIT.c.seq.desc()).limit(1),
+    "audit_page": select(AUDIT.c.seq, AUDIT.c.at, AUDIT.c.type, AUDIT.c.fan_out, AUDIT.c.body, AUDIT.c.hash)
+    .where(AUDIT.c.seq > bindparam("after"))
+    .order_by(AUDIT.c.seq)
+    .limit(bindparam("most")),
+    "audit_rows": select(AUDIT.c.body)
+    .where(
+        AUDIT.c.seq < bindparam("before"),
+        AUDIT.c.at >= bindparam("since"),
+        or_(bindparam("type", type_=AUDIT.c.type.type).is_(None), same(AUDIT.c.type)),
+        or_(bindparam("fan_out", type_=AUDIT.c.fan_out.type).is_(None), same(AUDIT.c.fan_out)),
+    )
+    .order_by(AUDIT.c.seq.desc())
+    .limit(bindparam("most")),
+}
+"""All others: their parameters are a mapping by name."""
