@@ -1,0 +1,293 @@
+"""HTTP for the adapters: the one place where httpx's errors become ordo's and an answer becomes plain data."""
+
+from __future__ import annotations
+
+import functools
+import json as jsonlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeVar
+from urllib.parse import urlencode
+
+import httpx
+
+from ordo_cli.brokers.base import Permit
+from ordo_cli.brokers.wire.permits import PERMIT, WHOLE, StandIn, Ungated
+from ordo_cli.brokers.wire.transport import WireTransport
+from ordo_cli.domain.errors import NoAnswer, OrdoError, Unreachable
+from ordo_cli.domain.seams import Chance, Clock
+
+T = TypeVar("T")
+
+READ_ATTEMPTS = 4
+LONGEST_RETRY_AFTER = 30.0
+"""Seconds. A broker that wants a read to wait longer gets no second one; the user is told instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds for each part of an exchange, and for all of it."""
+
+    connect: float = 5.0
+    write: float = 5.0
+    read: float = 15.0
+    pool: float = 5.0
+    whole: float = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a broker said: the status, the headers in lower case, and the JSON body with decimals as Decimal."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+Classify = Callable[[Answer], OrdoError | None]
+"""An adapter's table of answers. It is asked about 2xx and 4xx alone, and gives the error that an answer surely means.
+
+None is the default row: a 2xx goes back to the adapter, and everything else is NoAnswer, for it may have happened.
+"""
+
+
+def nothing_is_certain(answer: Answer) -> OrdoError | None:
+    """The table of a broker of whom nothing is known yet."""
+    return None
+
+
+class Http:
+    """One account's line to one broker. Every call raises Unreachable, NoAnswer or what `classify` gives, and no other
+    error of the network.
+
+    A write goes out at most once, under the permit that it must be given: a leg's own, or `Ungated()` for cancels and
+    logins. Reads are repeated.
+    """
+
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport,
+        base_url: str,
+        *,
+        clock: Clock,
+        chance: Chance,
+        classify: Classify = nothing_is_certain,
+        headers: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._transport = transport if isinstance(transport, WireTransport) else StandIn(transport)
+        self._base_url = base_url.rstrip("/")
+        self._host = httpx.URL(base_url).host
+        self._clock = clock
+        self._chance = chance
+        self._classify = classify
+        times = timeouts or Timeouts()
+        self._timeout = {"connect": times.connect, "write": times.write, "read": times.read, "pool": times.pool}
+        self._whole = times.whole
+        self.headers = {"accept": "application/json", "accept-encoding": "gzip", "user-agent": "ordo-cli"}
+        self.headers.update(headers or {})
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transport.aclose()
+
+    # reads
+
+    async def get(self, path: str, *, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON that is there; asked for up to four times."""
+        return await self._repeat(lambda: self._read(path, params, self._judged))
+
+    async def download(self, path: str, *, params: Mapping[str, str] | None = None) -> bytes:
+        """A file as it is, such as a list of instruments; asked for up to four times."""
+        return await self._repeat(lambda: self._read(path, params, self._file))
+
+    async def warm(self, path: str | None = None, *, lines: int = 1) -> None:
+        """Open connections ahead of orders; with a path, also ask for it once, which no order then has to wait for."""
+        if isinstance(self._transport, WireTransport):
+            try:
+                await self._transport.warm(lines, connect=self._timeout["connect"])
+            except httpx.TransportError as error:
+                raise Unreachable(f"{self._host} cannot be reached: {error}") from error
+        if path is not None:
+            await self._read(path, None, self._judged)
+
+    # writes
+
+    async def post(
+        self,
+        path: str,
+        *,
+        permit: Permit,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The JSON that answers it. `json` may hold Decimals, never floats."""
+        return await self.write("POST", path, permit=permit, json=json, form=form, headers=headers)
+
+    async def write(
+        self,
+        method: str,
+        path: str,
+        *,
+        permit: Permit,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """As `post`, with any method: PUT to modify, DELETE to cancel."""
+        if json is not None:
+            content, kind = encode_json(json).encode(), "application/json"
+        else:
+            content, kind = urlencode(form or {}).encode(), "application/x-www-form-urlencoded"
+        every = {"content-type": kind, **(headers or {})} if content else headers
+        return self._judged(await self._send(method, path, params, permit, content, every))
+
+    # one exchange
+
+    async def _read(self, path: str, params: Mapping[str, str] | None, judge: Callable[[httpx.Response], T]) -> T:
+        return judge(await self._send("GET", path, params, Ungated(), b"", None))
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        permit: Permit,
+        content: bytes,
+        headers: Mapping[str, str] | None,
+    ) -> httpx.Response:
+        try:
+            request = httpx.Request(
+                method,
+                _url(self._base_url, path) if params is None else _url(self._base_url, path).copy_merge_params(params),
+                headers={**self.headers, **headers} if headers else self.headers,
+                content=content,
+                extensions={PERMIT: permit, WHOLE: self._whole, "timeout": self._timeout},
+            )
+            response = await self._transport.handle_async_request(request)
+            await response.aread()
+            return response
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # The count decides, never the kind of error: the same reset comes before a byte and after all of them.
+            what = str(error)[:200] or type(error).__name__
+            if permit.bytes_sent == 0:
+                raise Unreachable(f"nothing was sent to {self._host}: {what}") from error
+            raise _Again(f"no answer from {self._host}: {what}") from error
+
+    def _judged(self, response: httpx.Response) -> Any:
+        status = response.status_code
+        if not 200 <= status < 300 and not 400 <= status < 500:
+            self._unclear(response, f"answered with status {status}")
+        try:
+            body = decode_json(response.content)
+        except (ValueError, RecursionError) as error:
+            self._unclear(response, f"gave an answer that is not JSON (status {status})", error)
+        problem = self._classify(Answer(status, response.headers, body))
+        if problem is not None:
+            raise problem
+        if status >= 400:
+            self._unclear(response, f"answered with status {status}, whose meaning is not certain")
+        return body
+
+    def _file(self, response: httpx.Response) -> bytes:
+        if response.status_code != 200:
+            self._unclear(response, f"answered with status {response.status_code}")
+        return response.content
+
+    def _unclear(self, response: httpx.Response, what: str, cause: Exception | None = None) -> NoReturn:
+        status = response.status_code
+        if status >= 500 or status == 429 or status < 300:
+            raise _Again(f"{self._host} {what}", retry_after=response.headers.get("retry-after")) from cause
+        raise NoAnswer(f"{self._host} {what}") from cause
+
+    # reads again
+
+    async def _repeat(self, read: Callable[[], Awaitable[T]]) -> T:
+        import stamina  # 15 ms, and a command that only sends an order never reads by HTTP
+
+        # It would report each repetition through structlog, whose default is standard output: the user's results.
+        stamina.instrumentation.set_on_retry_hooks(())
+        failures = 0
+
+        def pause(error: Exception) -> bool | float:
+            nonlocal failures
+            failures += 1
+            return self._pause(error, failures)
+
+        async for attempt in stamina.retry_context(on=pause, attempts=READ_ATTEMPTS, timeout=None):
+            with attempt:
+                return await read()
+        raise AssertionError("stamina raises the last error")
+
+    def _pause(self, error: Exception, failures: int) -> bool | float:
+        """Seconds until a read is asked again, or False: not again."""
+        if not isinstance(error, Unreachable | _Again):
+            return False
+        wished = error.seconds(self._clock.now()) if isinstance(error, _Again) else None
+        if wished is not None:
+            return wished if wished <= LONGEST_RETRY_AFTER else False
+        return self._chance.uniform(0.5, 1.0) * min(0.2 * 2.0**failures, 2.0)
+
+
+class _Again(NoAnswer):
+    """No answer, of the kind that another try may get; for reads only."""
+
+    def __init__(self, message: str, *, retry_after: str | None = None) -> None:
+        super().__init__(message)
+        self._retry_after = retry_after
+
+    def seconds(self, now: datetime) -> float | None:
+        """How long the broker wants us to wait, given in seconds or as a date."""
+        if self._retry_after is None:
+            return None
+        try:
+            return max(0.0, float(int(self._retry_after)))
+        except ValueError:
+            pass
+        try:
+            return max(0.0, (parsedate_to_datetime(self._retry_after) - now).total_seconds())
+        except (ValueError, TypeError):  # no date, or one without a time zone
+            return None
+
+
+@functools.lru_cache(maxsize=512)
+def _url(base_url: str, path: str) -> httpx.URL:
+    # Parsing takes longer than all else of building a request, and orders go to the same few paths.
+    if not path.startswith("/"):
+        raise httpx.InvalidURL(f"{path!r} is not a path of the broker's host")
+    return httpx.URL(base_url + path)
+
+
+def decode_json(body: bytes) -> Any:
+    """JSON with decimals as Decimal. Raises ValueError for all that is not JSON, NaN and the infinities with it."""
+    return jsonlib.loads(body, parse_float=Decimal, parse_constant=_refuse)
+
+
+def encode_json(value: object) -> str:
+    """JSON with Decimals as exact numbers. A float raises TypeError: it is no amount of money."""
+    match value:
+        case None | bool() | int() | str():
+            return jsonlib.dumps(value)
+        case Decimal():
+            if not value.is_finite():
+                raise ValueError(f"{value} is not a number")
+            return format(value, "f")
+        case Mapping():
+            return "{" + ",".join(f"{jsonlib.dumps(str(key))}:{encode_json(item)}" for key, item in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ",".join(map(encode_json, value)) + "]"
+    raise TypeError(f"{type(value).__name__} has no place in JSON here")
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,0 +1,138 @@
+"""Where an account's bytes go and by which way out: host, TLS, local address, proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import ipaddress
+import os
+import re
+import ssl
+from dataclasses import dataclass
+
+import httpx
+
+from ordo_cli.brokers.wire.exchange import Exchange, Limits
+from ordo_cli.brokers.wire.line import Line, Waits
+from ordo_cli.domain.errors import Invalid
+
+_PROXY_LIMITS = Limits(head=16 * 1024, body=16 * 1024)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One host, and the way to it. Nothing is taken from the environment; no other host is ever spoken to."""
+
+    base_url: httpx.URL
+    local_address: str | None = None
+    proxy: httpx.URL | None = None
+    tls: ssl.SSLContext | None = None  # None: what this system trusts
+
+    def __post_init__(self) -> None:
+        if self.base_url.scheme not in ("http", "https") or not self.base_url.host:
+            raise Invalid(f"{self.base_url} is not the address of a server")
+        if self.base_url.scheme == "http" and not _is_this_machine(self.base_url.host):
+            raise Invalid(f"{self.base_url} would send orders in the clear", hint="use an https address")
+        if self.proxy is not None and (self.proxy.scheme != "http" or not self.proxy.host):
+            raise Invalid("a proxy is given as http://host:port")
+
+    @property
+    def host(self) -> str:
+        return self.base_url.raw_host.decode("ascii")
+
+    @property
+    def port(self) -> int:
+        return self.base_url.port or (443 if self.base_url.scheme == "https" else 80)
+
+    def leads_to(self, url: httpx.URL) -> bool:
+        """Whether that address is at this host, port and scheme."""
+        mine = self.base_url
+        return (url.raw_scheme, url.raw_host, url.port) == (mine.raw_scheme, mine.raw_host, mine.port)
+
+    async def open(self) -> Line:
+        """A new connection, TLS and all. Raises httpx.ConnectError or ProxyError: no byte of ours has left."""
+        context = (self.tls or system_trust()) if self.base_url.scheme == "https" else None
+        try:
+            if self.proxy is None:
+                return await self._dial(self.host, self.port, context)
+            return await self._tunnel(self.proxy, context)
+        except (OSError, UnicodeError) as error:  # an ssl.SSLError is an OSError, a bad host name a UnicodeError
+            raise httpx.ConnectError(f"no connection to {self.host}: {error}") from error
+
+    async def _dial(self, host: str, port: int, context: ssl.SSLContext | None) -> Line:
+        _, line = await asyncio.get_running_loop().create_connection(
+            Line,
+            host,
+            port,
+            ssl=context,
+            server_hostname=host if context else None,
+            local_addr=(self.local_address, 0) if self.local_address else None,
+        )
+        return line
+
+    async def _tunnel(self, proxy: httpx.URL, context: ssl.SSLContext | None) -> Line:
+        line = await self._dial(proxy.raw_host.decode("ascii"), proxy.port or 80, None)
+        try:
+            await _ask_for_tunnel(line, f"{self.host}:{self.port}".encode(), proxy)
+            if context is not None:
+                await line.secure(context, self.host)
+            return line
+        except BaseException:
+            line.abort()
+            raise
+
+
+async def _ask_for_tunnel(line: Line, target: bytes, proxy: httpx.URL) -> None:
+    headers = [(b"Host", target)]
+    if proxy.username:
+        login = base64.b64encode(f"{proxy.username}:{proxy.password}".encode())
+        headers.append((b"Proxy-Authorization", b"Basic " + login))
+    exchange = Exchange(b"CONNECT", target, headers, b"", _PROXY_LIMITS)
+    answered = line.listen(exchange, Waits())
+    line.write(exchange.question)
+    try:
+        await answered
+    except httpx.TransportError as error:
+        raise httpx.ProxyError(f"the proxy gave no answer: {error}") from error
+    finally:
+        line.rest()
+    if exchange.left_over:
+        raise httpx.ProxyError("the proxy said more than its answer")
+    if not 200 <= exchange.status < 300:
+        raise httpx.ProxyError(f"the proxy refused the connection: {exchange.status}")
+
+
+@functools.cache
+def system_trust() -> ssl.SSLContext:
+    """The one TLS context of the process, trusting what this system trusts."""
+    context = _hashed_folder() or _truststore()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _hashed_folder() -> ssl.SSLContext | None:
+    # truststore, on OpenSSL systems, loads all of the system's certificates again for every connection: 23 ms each,
+    # over 2 s for a fan-out to 100 accounts. A folder of hashed names is looked up by need: nothing to load.
+    # The compiled-in path, not get_default_verify_paths().capath, which the environment may divert.
+    folder = ssl.get_default_verify_paths().openssl_capath
+    for path in (folder, "/etc/ssl/certs"):
+        if os.path.isdir(path) and any(re.fullmatch(r"[0-9a-f]{8}\.[0-9]", name) for name in os.listdir(path)):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(capath=path)
+            return context
+    return None
+
+
+def _truststore() -> ssl.SSLContext:
+    import truststore  # only where it is needed: macOS, Windows, systems without a hashed folder
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

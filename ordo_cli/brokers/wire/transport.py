@@ -1,0 +1,131 @@
+"""The transport: checks a line out for one exchange, writes through the gate, and keeps or drops the line."""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+from typing import cast
+
+import httpx
+
+from ordo_cli.brokers.wire.exchange import Exchange, Limits
+from ordo_cli.brokers.wire.line import Line, Waits
+from ordo_cli.brokers.wire.permits import WHOLE, permit_of
+from ordo_cli.brokers.wire.route import Route
+
+IDLE_SECONDS = 20.0
+"""How long an unused line is trusted. Servers close theirs later; to write while one does would cost an UNKNOWN."""
+
+
+class WireTransport(httpx.AsyncBaseTransport):
+    """One account's connections to one host, each carrying one exchange at a time. Nothing is ever sent twice."""
+
+    def __init__(
+        self, route: Route, *, lines: int = 10, limits: Limits | None = None, idle_seconds: float = IDLE_SECONDS
+    ) -> None:
+        self._route = route
+        self._limits = limits or Limits()
+        self._idle_seconds = idle_seconds
+        self._free = asyncio.Semaphore(lines)
+        self._idle: list[Line] = []
+        self._busy: set[Line] = set()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Ask, and wait for the whole answer. Raises httpx.TransportError, or what the permit raises: no byte left."""
+        permit = permit_of(request)
+        if not self._route.leads_to(request.url):
+            raise httpx.LocalProtocolError(f"{request.url.host} is not the host of this connection")
+        body = await request.aread()
+        exchange = Exchange(
+            request.method.encode("ascii"), request.url.raw_path, request.headers.raw, body, self._limits
+        )
+        timeout = request.extensions.get("timeout", {})
+        started = asyncio.get_running_loop().time()
+        whole = _seconds(request.extensions.get(WHOLE))
+        line = await self._check_out(_seconds(timeout.get("pool")), min(_seconds(timeout.get("connect")), whole))
+        try:
+            left = whole - (asyncio.get_running_loop().time() - started)
+            waits = Waits(_seconds(timeout.get("write")), _seconds(timeout.get("read")), left)
+            answered = line.listen(exchange, waits)
+            # From here to the write nothing is awaited: what the permit has seen is still so when the bytes leave.
+            with permit.passing():
+                permit.bytes_sent += len(exchange.question)
+                line.write(exchange.question)
+            await answered
+            return exchange.answer()
+        finally:
+            self._check_in(line, unused=not permit.bytes_sent, clean=exchange.whole and exchange.clean)
+
+    async def warm(self, count: int = 1, *, connect: float | None = None) -> None:
+        """Have that many lines open and idle, TLS done. Raises httpx.TransportError when one cannot be opened."""
+        failure: BaseException | None = None
+        idle, self._idle = self._idle, []  # taken out while they are looked at: nobody may check one out meanwhile
+        for line in idle:
+            if await line.usable():
+                self._idle.append(line)
+            else:
+                line.abort()
+        missing = range(count - len(self._idle))
+        for opened in await asyncio.gather(*(self._open(_seconds(connect)) for _ in missing), return_exceptions=True):
+            if isinstance(opened, BaseException):
+                failure = opened
+            else:
+                self._keep(opened)
+        if failure is not None:
+            raise failure
+
+    async def aclose(self) -> None:
+        for line in (*self._idle, *self._busy):
+            line.abort()
+        self._idle.clear()
+        # One turn of the loop, so that the sockets are closed when this returns.
+        await asyncio.sleep(0)
+
+    async def _check_out(self, pool: float, connect: float) -> Line:
+        try:
+            async with asyncio.timeout(None if pool == inf else pool):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise httpx.PoolTimeout("all of the account's connections are in use") from error
+        try:
+            line = await self._idle_line() or await self._open(connect)
+        except BaseException:
+            self._free.release()
+            raise
+        self._busy.add(line)
+        return line
+
+    async def _idle_line(self) -> Line | None:
+        while self._idle:
+            line = self._idle.pop()
+            if await line.usable():
+                return line
+            line.abort()
+        return None
+
+    async def _open(self, connect: float) -> Line:
+        try:
+            async with asyncio.timeout(None if connect == inf else connect):
+                line = await self._route.open()
+        except TimeoutError as error:
+            raise httpx.ConnectTimeout(f"no connection to {self._route.host} in time") from error
+        if line.gone:
+            raise httpx.ConnectError(f"{self._route.host} closed the connection before the first byte")
+        return line
+
+    def _check_in(self, line: Line, *, unused: bool, clean: bool) -> None:
+        line.rest()
+        self._busy.discard(line)
+        self._free.release()
+        if (unused or clean) and not line.gone:
+            self._keep(line)
+        else:
+            line.abort()
+
+    def _keep(self, line: Line) -> None:
+        line.idle_until = asyncio.get_running_loop().time() + self._idle_seconds
+        self._idle.append(line)
+
+
+def _seconds(value: object) -> float:
+    return inf if value is None else cast(float, value)
