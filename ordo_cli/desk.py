@@ -86,12 +86,11 @@ async def open_desk(
     make(home)
     config = config or load(home, os.environ)
     async with AsyncExitStack() as stack:
-        locks = Locks(home.run, clock, chance)
-        stack.callback(locks.close)
+        locks = stack.enter_context(Locks(home.run, clock, chance))
         store = await stack.enter_async_context(
             open_store(config.database_url, clock=clock, chance=chance, disk=disk, actor=actor, owner=locks.owner)
         )
-        secrets = Secrets(home, config, disk)
+        secrets = Secrets(home, config, disk, chance)
         tools = {
             name: Tools(clock, chance, Path(home.data), config.read_timeout, config.brokers.get(name, {}))
             for name in brokers.names()

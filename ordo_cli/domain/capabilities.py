@@ -31,3 +31,4 @@ class Capabilities:
     disclosed: bool = False
     tagged: bool = True  # its book carries our tag; False: found again by pre-image
     quotes: bool = True
+    final_book: bool = True  # it keeps exchange hours, so that a day's book becomes final

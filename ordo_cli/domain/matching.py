@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from ordo_cli.domain import market
+from ordo_cli.domain.instruments import Exchange
 from ordo_cli.domain.legs import Evidence, Leg, Problem, Submission
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderIntent, OrderReport, OrderState
+from ordo_cli.domain.portfolio import Position, Trade
 
+CONFIRMED_WITHIN = timedelta(seconds=60)
+FINAL_AFTER = timedelta(minutes=30)  # after the segment's close
 SKEW = timedelta(seconds=2)  # how far a broker's clock may stand before ours without a word
 
 
@@ -132,12 +136,32 @@ def follow(leg: Leg, row: OrderReport) -> Leg:
     return moved
 
 
-def vanished(leg: Leg) -> Finding:
-    """An order that the broker acknowledged is missing from a trustworthy book of the same day."""
-    finding = disputed(f"order {leg.broker_order_id} was accepted and is not in the broker's book")
-    return replace(finding, submission=Submission.DISPUTED)
+def unconfirmed(leg: Leg, book: Collection[BrokerOrderId], now: datetime) -> bool:
+    """Whether a broker's yes has stayed without a row in its book for too long; it is still never sent again."""
+    since = leg.answered_at or leg.sent_at
+    return leg.broker_order_id not in book and since is not None and now - since > CONFIRMED_WITHIN
 
 
-def twice(book: Sequence[OrderReport]) -> list[BrokerOrderId]:
-    """Order ids that one book lists more than once."""
-    return [order_id for order_id, times in Counter(row.order_id for row in book).items() if times > 1]
+def final(
+    leg: Leg, intent: OrderIntent, book: Sequence[OrderReport], trades: Sequence[Trade], positions: Sequence[Position]
+) -> Finding | None:
+    """The verdict of the day's last books: absent when neither book nor trades nor positions leave room for the leg.
+
+    Every trade must belong to an order of the book, and the position in the instrument must be what those trades make.
+    """
+    if by_tag(intent, leg, book) is not None or any(row.tag is None and same_order(intent, leg, row) for row in book):
+        return None
+    if not {trade.order_id for trade in trades} <= {row.order_id for row in book}:
+        return None
+    traded = sum(trade.quantity * trade.side.sign for trade in trades if trade.instrument == intent.instrument)
+    held = sum(position.quantity for position in positions if position.instrument == intent.instrument)
+    if traded != held:
+        return None
+    message = "the day's final order book, trades and positions do not have it"
+    return Finding(Submission.ABSENT, Evidence.FINAL_BOOK, problem=Problem("ABSENT", message))
+
+
+def final_at(exchange: Exchange, sent_at: datetime) -> datetime:
+    """When the book of the session that an order sent at this moment belongs to is final."""
+    closes = market.closes_at(exchange, market.trading_day(market.next_open(exchange, sent_at)))
+    return closes + FINAL_AFTER

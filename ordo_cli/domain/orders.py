@@ -65,7 +65,7 @@ FINAL = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, 
 
 @dataclass(frozen=True, slots=True)
 class OrderIntent:
-    """One order without an account: side, instrument, units, prices in rupees. Raises Invalid when it contradicts itself."""
+    """One order without an account: side, instrument, units, rupees. Raises Invalid when it contradicts itself."""
 
     side: Side
     instrument: InstrumentId

@@ -23,8 +23,8 @@ from ordo_cli.domain.errors import (
     LimitExceeded,
     NoAnswer,
     OrdoError,
-    Rejected,
     Refused,
+    Rejected,
     SessionExpired,
     SessionNeeded,
     StoreFailed,
@@ -39,6 +39,7 @@ from ordo_cli.gate import Stamps
 Watch = Callable[[Leg], None]
 """Told of every change of a leg, for whoever shows it."""
 
+NO_LIMITS = DayLimits()
 LOOK_AGAIN = 0.05  # seconds between looks at the switch while a leg waits its turn
 
 
@@ -54,7 +55,7 @@ class Errand:
     deadline: float  # by the elapsed clock
     day: date
     value: Decimal | None = None
-    limits: DayLimits = DayLimits()
+    limits: DayLimits = NO_LIMITS
 
 
 async def send(desk: Desk, errand: Errand, watch: Watch) -> Leg:

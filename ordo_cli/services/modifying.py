@@ -1,0 +1,105 @@
+"""Modifying a working order: judged and permitted like a new one, sent once, never repeated after silence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from ordo_cli.desk import Desk
+from ordo_cli.domain import checks, matching
+from ordo_cli.domain.accounts import Account
+from ordo_cli.domain.checks import Case
+from ordo_cli.domain.errors import LimitExceeded, NoAnswer, OrdoError, Refused
+from ordo_cli.domain.fanouts import FanOut, Mode
+from ordo_cli.domain.journal import DayUse, Wait
+from ordo_cli.domain.kill import scopes_over
+from ordo_cli.domain.legs import Block, Leg, Submission
+from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent
+from ordo_cli.services.cancelling import operation_terms
+
+
+async def modify(desk: Desk, leg_id: str, changes: Changes, *, confirmed: bool = False) -> Leg:
+    """Change what still works of a leg, and give the leg as the broker's answer shows it.
+
+    Raises KillEngaged, LimitExceeded, Rejected, and NoAnswer when the change may or may not have happened.
+    """
+    fan_out, leg = await desk.store.journal.leg(leg_id)
+    if leg.submission is not Submission.ACKED or leg.broker_order_id is None or leg.settled:
+        raise Refused(f"leg {leg.id} is {leg.state}: there is nothing to change", code="ALREADY_DONE")
+    account = await desk.store.accounts.get(leg.account)
+    stamps = desk.gate.stamps(scopes_over(account))
+    await _judge(desk, account, fan_out, leg, changes, confirmed)
+    deadline = desk.clock.elapsed() + desk.config.deadline_resting
+    broker = await desk.lines.to(account)
+    async with desk.locks.account(account.id, deadline):
+        await _turn(desk, account, leg, deadline)
+        ids = {"leg": leg.id, "fanout": fan_out.id, "account": account.id}
+        await desk.store.audit.append("modify", {"step": "sending", **_words(changes)}, ids)
+        permit = desk.gate.permit(stamps, committed_at=desk.clock.elapsed(), deadline=deadline)
+        try:
+            report = await broker.modify(BrokerOrderId(leg.broker_order_id), changes, permit)
+        except OrdoError as error:
+            await desk.store.audit.append("modify", {"step": error.code, "bytes": permit.bytes_sent}, ids)
+            if isinstance(error, NoAnswer):
+                error.hint = f"see what the broker made of it: ordo order show {leg.id}"
+            raise
+        await desk.store.audit.append("modify", {"step": "answered", **_words(changes)}, ids)
+
+    def take(now: Leg) -> Leg:
+        return matching.follow(replace(now, quantity=max(report.quantity, now.filled_quantity)), report)
+
+    return await desk.store.journal.move(leg.id, take, kind="modify")
+
+
+async def _judge(desk: Desk, account: Account, fan_out: FanOut, leg: Leg, changes: Changes, confirmed: bool) -> None:
+    """The checks of a new order, on the order as it would be. What it has used of the day already counts for it."""
+    broker, spec = await desk.lines.to(account), desk.spec(account)
+    intent = changed(replace(fan_out.intent, quantity=leg.quantity), changes)
+    instrument = await broker.instrument(intent.instrument)
+    quotes = await broker.quotes([intent.instrument]) if instrument is not None else {}
+    paper = spec.mode is Mode.PAPER
+    case = Case(
+        account=account,
+        intent=intent,
+        able=spec.capabilities(account),
+        instrument=instrument,
+        quote=quotes.get(intent.instrument),
+        limits=desk.config.limits.for_account(account, paper),
+        book=desk.config.limits,
+        paper=paper,
+        use=DayUse(0, Decimal(0), 0),
+        opposite=(),
+        now=desk.clock.now(),
+    )
+    against = [objection for objection in checks.objections(case) if not (objection.soft and confirmed)]
+    if against:
+        problem = against[0].problem
+        raise LimitExceeded(problem.message, hint=problem.hint, code=problem.code)
+
+
+def changed(intent: OrderIntent, changes: Changes) -> OrderIntent:
+    """The order as it would be. Raises Invalid when it would contradict itself."""
+    return replace(
+        intent,
+        quantity=changes.quantity or intent.quantity,
+        limit_price=changes.limit_price or intent.limit_price,
+        trigger_price=changes.trigger_price or intent.trigger_price,
+    )
+
+
+async def _turn(desk: Desk, account: Account, leg: Leg, deadline: float) -> None:
+    """Wait until the account may start one more operation that is not a cancel."""
+    terms = operation_terms(desk, account, scopes_over(account))
+    while isinstance(answer := await desk.store.journal.operation(account.id, "modify", terms, leg=leg.id), Wait):
+        if desk.clock.elapsed() + answer.seconds >= deadline:
+            raise Refused("no turn came before its deadline", code=Block.DEADLINE)
+        await desk.clock.sleep(answer.seconds)
+
+
+def _words(changes: Changes) -> dict[str, str]:
+    given = {
+        "quantity": changes.quantity,
+        "limit_price": changes.limit_price,
+        "trigger_price": changes.trigger_price,
+    }
+    return {name: str(value) for name, value in given.items() if value is not None}

@@ -1,0 +1,202 @@
+"""Orders: place one on many accounts, wait for what becomes of it, close a position."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from ordo_cli.desk import Desk
+from ordo_cli.domain.accounts import Account, Target
+from ordo_cli.domain.errors import LimitExceeded, OrdoError
+from ordo_cli.domain.fanouts import FanOut, Fate, Outcome, fate
+from ordo_cli.domain.legs import Leg, Purpose, Submission
+from ordo_cli.domain.orders import OrderIntent, OrderType, Side
+from ordo_cli.domain.portfolio import Position
+from ordo_cli.services import cancelling, planning, reconcile, startup
+from ordo_cli.services.planning import OnPartial, PlaceRequest, Preview
+from ordo_cli.services.sending import Errand, Watch, send
+
+AT_ONCE = 250  # legs between claim and answer: a claim is good for 250 ms only, so a thousand must not be made together
+GRACE = 5.0  # seconds that legs on the wire get to finish after the first Ctrl-C
+LOOKS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)  # seconds between looks at the books while waiting
+
+
+class Until(StrEnum):
+    """What `--wait` waits for."""
+
+    ACCEPTED = "accepted"  # every leg is accepted, refused or not sent
+    TERMINAL = "terminal"  # nothing more will happen to any leg
+    FILLED = "filled"  # every accepted leg is filled
+
+
+Show = Callable[[FanOut], None]
+"""Told of the whole fan-out once it is written down, before anything is sent, and again when it comes from a replay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of a request, and whether the state that was waited for was reached."""
+
+    fan_out: FanOut
+    reached: bool = True
+
+
+async def preview(desk: Desk, request: PlaceRequest) -> Preview:
+    """What the request would do, without doing it."""
+    return await planning.preview(desk, request)
+
+
+async def place(
+    desk: Desk, request: PlaceRequest, watch: Watch = lambda leg: None, show: Show = lambda _: None
+) -> FanOut:
+    """Send one order to every account at once, and report what each broker said.
+
+    The same key again gives what the first request came to, and sends nothing. Raises what refuses all of it: then
+    nothing was sent and the key is still free.
+    """
+    key = planning.key_for(desk, request)
+    before = await desk.store.journal.replay(desk.actor, request.verb, key, planning.fingerprint_of(request))
+    if before is not None:
+        show(before)
+        return before
+    planning.require_room(desk)
+    await startup.wake(desk)
+    plan = await planning.preview(desk, request)
+    try:
+        planning.refuse_whole(plan)
+    except LimitExceeded as error:
+        await desk.store.audit.append("risk", {"code": error.reason, "message": error.message, "key": key}, {})
+        raise
+    window = None if request.allow_duplicate or request.purpose is Purpose.CLOSE else desk.config.duplicate_window
+    desk.failpoint("planned")
+    fan_out = await desk.store.journal.open(planning.draft(desk, plan, key), duplicate_window=window)
+    desk.failpoint("opened")
+    show(fan_out)
+    if fan_out.replayed:
+        return fan_out
+    await _send_all(desk, plan, fan_out, watch)
+    after = await desk.store.journal.fan_out(fan_out.id)
+    if request.on_partial is OnPartial.CANCEL_REST and after.outcome in {Outcome.PARTIAL, Outcome.UNKNOWN}:
+        await cancelling.cancel_fan_out(desk, after.id)
+        after = await desk.store.journal.fan_out(fan_out.id)
+    return after
+
+
+async def wait(desk: Desk, fan_out: FanOut, until: Until, timeout: float, watch: Watch = lambda leg: None) -> Placed:
+    """Look in the brokers' books until every leg is where it should be, the time is up or the user stops."""
+    deadline = desk.clock.elapsed() + timeout
+    looks = iter(LOOKS)
+    while not reached(fan_out, until):
+        pause = min(next(looks, LOOKS[-1]), deadline - desk.clock.elapsed())
+        if pause <= 0 or desk.stopping.is_set():
+            return Placed(fan_out, reached=False)
+        await _sleep(desk, pause)
+        await reconcile.reconcile(desk, fan_out_id=fan_out.id)
+        after = await desk.store.journal.fan_out(fan_out.id)
+        for was, leg in zip(fan_out.legs, after.legs, strict=True):
+            if was != leg:
+                watch(leg)
+        fan_out = replace(after, replayed=fan_out.replayed)
+    return Placed(fan_out)
+
+
+def reached(fan_out: FanOut, until: Until) -> bool:
+    """Whether waiting longer could not bring this fan-out nearer to what was asked for."""
+    fates = [fate(leg) for leg in fan_out.legs]
+    if Fate.WAITING in fates or Fate.UNKNOWN in fates:
+        return False
+    accepted = [leg for leg, its in zip(fan_out.legs, fates, strict=True) if its is Fate.ACCEPTED]
+    if until is Until.ACCEPTED:
+        return True
+    return all(leg.settled for leg in accepted)
+
+
+async def close_position(
+    desk: Desk, account: Account, position: Position, quantity: int, watch: Watch = lambda leg: None
+) -> Leg:
+    """Send the order that takes `quantity` units off this position: journalled, sent once, never blocked by the switch.
+
+    The caller has just read the position; the quantity may not exceed it, so that nothing is ever turned around.
+    """
+    if not 0 < quantity <= abs(position.quantity):
+        raise LimitExceeded(
+            f"a close of {quantity} would turn a position of {position.quantity} around", code="REDUCE_ONLY"
+        )
+    intent = OrderIntent(
+        side=Side.SELL if position.quantity > 0 else Side.BUY,
+        instrument=position.instrument,
+        quantity=quantity,
+        product=position.product,
+        label="close",
+    )
+    request = PlaceRequest(intent, (Target(account.id),), verb="close", purpose=Purpose.CLOSE)
+    fan_out = await place(desk, request, watch)
+    return fan_out.legs[0]
+
+
+async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) -> None:
+    """Every planned leg at once; the legs share no fate, and an error of one is that leg's own."""
+    room = asyncio.Semaphore(AT_ONCE)
+    patience = _patience(desk, plan.request.intent)
+    deadline = desk.clock.elapsed() + patience
+    proposals = {proposal.account.id: proposal for proposal in plan.proposals}
+
+    async def carry(leg: Leg) -> Leg:
+        proposal = proposals[leg.account]
+        intent = replace(fan_out.intent, quantity=leg.quantity)
+        errand = Errand(
+            leg=leg,
+            intent=intent,
+            account=proposal.account,
+            spec=desk.spec(proposal.account),
+            stamps=proposal.stamps,
+            deadline=deadline,
+            day=plan.day,
+            value=proposal.value,
+            limits=proposal.limits,
+        )
+        async with room:
+            return await send(desk, errand, watch)
+
+    tasks = [asyncio.ensure_future(carry(leg)) for leg in fan_out.legs if leg.submission is Submission.PLANNED]
+    await _finish(desk, tasks)
+
+
+async def _finish(desk: Desk, tasks: list[asyncio.Task[Leg]]) -> None:
+    """Wait for all legs; after the first Ctrl-C for those on the wire, and not longer than the grace."""
+    if not tasks:
+        return
+    everything = asyncio.ensure_future(asyncio.wait(tasks))
+    stopping = asyncio.ensure_future(desk.stopping.wait())
+    try:
+        await asyncio.wait({everything, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not everything.done():
+            await asyncio.wait(tasks, timeout=GRACE)
+    finally:
+        stopping.cancel()
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        await everything
+    for result in results:
+        if isinstance(result, Exception) and not isinstance(result, OrdoError):
+            raise result
+
+
+def _patience(desk: Desk, intent: OrderIntent) -> float:
+    """Seconds until an order that has not left must not leave any more."""
+    resting = intent.type is not OrderType.MARKET
+    return desk.config.deadline_resting if resting else desk.config.deadline_marketable
+
+
+async def _sleep(desk: Desk, seconds: float) -> None:
+    """Sleep, and wake when the user stops."""
+    stopping = asyncio.ensure_future(desk.stopping.wait())
+    resting = asyncio.ensure_future(desk.clock.sleep(seconds))
+    try:
+        await asyncio.wait({stopping, resting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        resting.cancel()

@@ -1,0 +1,315 @@
+"""Planning: from what a user asks to the legs of a fan-out, each judged before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from ordo_cli.desk import Desk
+from ordo_cli.domain import checks, market
+from ordo_cli.domain.accounts import Account, AccountId, BrokerName, Target, choose
+from ordo_cli.domain.allocation import Allocation, Split, allocate
+from ordo_cli.domain.checks import Case, Objection
+from ordo_cli.domain.errors import Invalid, KillEngaged, LimitExceeded, OrdoError, StoreFailed
+from ordo_cli.domain.fanouts import FanOut, Mode
+from ordo_cli.domain.instruments import Instrument
+from ordo_cli.domain.journal import DayLimits, DayUse
+from ordo_cli.domain.keys import check_key, fingerprint, new_key
+from ordo_cli.domain.kill import GLOBAL, scopes_over
+from ordo_cli.domain.legs import Block, FanOutId, Leg, LegId, Problem, Purpose, Submission
+from ordo_cli.domain.limits import Limits
+from ordo_cli.domain.orders import OrderIntent
+from ordo_cli.domain.portfolio import Quote
+from ordo_cli.domain.tags import tag_of
+from ordo_cli.gate import Stamps
+
+ENOUGH_BYTES, ENOUGH_SHARE = 64 * 1024 * 1024, 0.01  # of the disk that the journal lies on
+ID_LENGTH = 10  # 50 bits: short enough to type
+
+
+class OnPartial(StrEnum):
+    KEEP = "keep"
+    CANCEL_REST = "cancel-rest"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRequest:
+    """One order for many accounts, as a person, a file or a program asks for it."""
+
+    intent: OrderIntent
+    targets: tuple[Target, ...]
+    split: Split = Split.EACH
+    key: str | None = None
+    verb: str = "place"
+    on_partial: OnPartial = OnPartial.KEEP
+    allow_duplicate: bool = False
+    confirmed: bool = False  # soft objections were seen and accepted
+    purpose: Purpose = Purpose.ENTRY
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One leg before it exists. `stamps` is None when its arming could not be had, which is then an objection."""
+
+    account: Account
+    quantity: int
+    value: Decimal | None
+    limits: DayLimits
+    stamps: Stamps | None
+    objections: tuple[Objection, ...]
+
+    def problem(self, confirmed: bool) -> Problem | None:
+        """What keeps it from being sent: the first hard objection, or the first soft one that nobody accepted."""
+        hard = [objection.problem for objection in self.objections if not objection.soft]
+        soft = [] if confirmed else [objection.problem for objection in self.objections if objection.soft]
+        return next(iter(hard + soft), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a request would do: the legs with what speaks against them, and the units that nobody gets."""
+
+    request: PlaceRequest
+    mode: Mode
+    proposals: tuple[Proposal, ...]
+    rest: int
+    without: tuple[AccountId, ...]
+    refusal: Problem | None  # of the fan-out as a whole
+    day: date
+
+    @property
+    def value(self) -> Decimal | None:
+        """Rupees of all legs together; None when the price of one is not known."""
+        values = [proposal.value for proposal in self.proposals]
+        known = [value for value in values if value is not None]
+        return sum(known, Decimal(0)) if len(known) == len(values) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What one broker says of the instrument, asked once for all its accounts."""
+
+    instrument: Instrument | None
+    quote: Quote | None
+
+
+def fingerprint_of(request: PlaceRequest) -> str:
+    """The request as it was given: names of groups, not who is in them."""
+    return fingerprint(
+        {
+            "verb": request.verb,
+            "intent": request.intent,
+            "targets": [str(target) for target in request.targets],
+            "split": str(request.split),
+            "on_partial": str(request.on_partial),
+        }
+    )
+
+
+def key_for(desk: Desk, request: PlaceRequest) -> str:
+    """The request's own key, checked, or a new one."""
+    return new_key(desk.clock.now(), desk.chance) if request.key is None else check_key(request.key)
+
+
+async def preview(desk: Desk, request: PlaceRequest) -> Preview:
+    """What this request would do right now, with every objection. Raises what is wrong for all of it."""
+    desk.config.require_trusted()
+    chosen = choose(await desk.store.accounts.all(), request.targets)
+    accounts = [account for account, _ in chosen]
+    mode = _one_mode(desk, accounts)
+    if request.purpose is Purpose.ENTRY:
+        desk.gate.stamps([GLOBAL])
+    markets = {name: await _market(desk, request.intent, account) for name, account in _one_each(accounts).items()}
+    shares = _allocate(request, chosen, markets)
+    day = market.trading_day(desk.clock.now())
+    use = await desk.store.journal.day_uses(day)
+    opposite = await _opposite(desk, request.intent)
+    proposals = tuple(
+        _propose(desk, request, account, shares.shares[account.id], markets, use, opposite)
+        for account in accounts
+        if account.id in shares.shares
+    )
+    refusal = _too_big(desk, request, proposals)
+    return Preview(request, mode, proposals, shares.rest, shares.without, refusal, day)
+
+
+def refuse_whole(plan: Preview) -> None:
+    """Raises LimitExceeded when the fan-out as a whole is refused, or every leg for one and the same reason."""
+    problems = [proposal.problem(plan.request.confirmed) for proposal in plan.proposals]
+    first = plan.refusal or problems[0]
+    if first is None or (plan.refusal is None and any(problem != first for problem in problems)):
+        return
+    raising = KillEngaged if first.code == Block.KILL else LimitExceeded
+    raise raising(first.message, hint=first.hint, code=raising.code if raising is KillEngaged else first.code)
+
+
+def draft(desk: Desk, plan: Preview, key: str) -> FanOut:
+    """The fan-out to write down: every leg PLANNED, or BLOCKED by what speaks against it."""
+    request = plan.request
+    fan_out_id = FanOutId(desk.chance.token(ID_LENGTH))
+    legs = tuple(
+        _leg(desk, fan_out_id, number, proposal, request) for number, proposal in enumerate(plan.proposals, start=1)
+    )
+    return FanOut(
+        id=fan_out_id,
+        key=key,
+        principal=desk.actor,
+        verb=request.verb,
+        fingerprint=fingerprint_of(request),
+        mode=plan.mode,
+        intent=request.intent,
+        created_at=desk.clock.now(),
+        legs=legs,
+    )
+
+
+def require_room(desk: Desk) -> None:
+    """Raises StoreFailed when the disk is so full that the outcome of an order might find no place."""
+    free, total = desk.disk.free(desk.home.data)
+    if free < ENOUGH_BYTES or free < total * ENOUGH_SHARE:
+        raise StoreFailed(
+            f"only {free // 1_000_000} MB are free where ordo keeps its journal; nothing was sent",
+            hint=f"make room on the disk of {desk.home.data}",
+            code=Block.STORE,
+        )
+
+
+def _leg(desk: Desk, fan_out: FanOutId, number: int, proposal: Proposal, request: PlaceRequest) -> Leg:
+    leg_id = LegId(f"{fan_out}-{number}")
+    leg = Leg(
+        id=leg_id,
+        fan_out=fan_out,
+        account=proposal.account.id,
+        broker=proposal.account.broker,
+        quantity=proposal.quantity,
+        tag=tag_of(desk.store.install.tag_key, leg_id),
+        purpose=request.purpose,
+    )
+    problem = proposal.problem(request.confirmed)
+    return leg if problem is None else leg.to(Submission.BLOCKED, problem=problem)
+
+
+def _one_mode(desk: Desk, accounts: Sequence[Account]) -> Mode:
+    modes = {desk.spec(account).mode for account in accounts}
+    if len(modes) > 1:
+        words = " and ".join(sorted(modes))
+        raise Invalid(f"one fan-out cannot mix {words} accounts", hint="send one order for each kind")
+    return modes.pop()
+
+
+def _one_each(accounts: Sequence[Account]) -> dict[BrokerName, Account]:
+    """One account to ask for each broker, the first that was named."""
+    return {account.broker: account for account in reversed(accounts)}
+
+
+async def _market(desk: Desk, intent: OrderIntent, account: Account) -> Market:
+    """The instrument and its price; a broker that does not answer leaves them unknown, which the checks then judge."""
+    try:
+        broker = await desk.lines.to(account)
+        instrument = await broker.instrument(intent.instrument)
+        quotes = await broker.quotes([intent.instrument]) if instrument is not None else {}
+    except OrdoError:
+        return Market(None, None)
+    return Market(instrument, quotes.get(intent.instrument))
+
+
+def _allocate(
+    request: PlaceRequest, chosen: Sequence[tuple[Account, int | None]], markets: Mapping[BrokerName, Market]
+) -> Allocation:
+    lots = {found.instrument.lot for found in markets.values() if found.instrument is not None}
+    if len(lots) > 1:
+        raise Invalid(
+            f"the brokers disagree about the lot of {request.intent.instrument}: {sorted(lots)}",
+            hint="send one order for each broker",
+        )
+    weights = {account.id: account.weight for account, _ in chosen}
+    own = {account.id: quantity for account, quantity in chosen if quantity is not None}
+    return allocate(request.intent.quantity, weights, request.split, own, lots.pop() if lots else 1)
+
+
+async def _opposite(desk: Desk, intent: OrderIntent) -> tuple[AccountId, ...]:
+    """Own accounts whose working orders stand on the other side of this instrument."""
+    unsettled = await desk.store.journal.unsettled()
+    return tuple(
+        dict.fromkeys(
+            leg.account
+            for fan_out, leg in unsettled
+            if fan_out.intent.instrument == intent.instrument and fan_out.intent.side is intent.side.opposite
+        )
+    )
+
+
+def _propose(
+    desk: Desk,
+    request: PlaceRequest,
+    account: Account,
+    quantity: int,
+    markets: Mapping[BrokerName, Market],
+    use: Mapping[AccountId, DayUse],
+    opposite: tuple[AccountId, ...],
+) -> Proposal:
+    spec, found = desk.spec(account), markets[account.broker]
+    paper = spec.mode is Mode.PAPER
+    limits = desk.config.limits.for_account(account, paper)
+    case = Case(
+        account=account,
+        intent=_share(request.intent, quantity),
+        able=spec.capabilities(account),
+        instrument=found.instrument,
+        quote=found.quote,
+        limits=limits,
+        book=desk.config.limits,
+        paper=paper,
+        use=use.get(account.id, DayUse(0, Decimal(0), 0)),
+        opposite=opposite,
+        now=desk.clock.now(),
+    )
+    # A close is never blocked: it only lowers what is held, and its size comes from the position itself.
+    against = checks.objections(case) if request.purpose is Purpose.ENTRY else []
+    stamps, killed = _arming(desk, account) if request.purpose is Purpose.ENTRY else (None, None)
+    found_against = (*([Objection(killed)] if killed else []), *against)
+    return Proposal(account, quantity, case.value, _day_limits(desk, account, limits, paper), stamps, found_against)
+
+
+def _share(intent: OrderIntent, quantity: int) -> OrderIntent:
+    disclosed = None if intent.disclosed is None else min(intent.disclosed, quantity)
+    return replace(intent, quantity=quantity, disclosed=disclosed)
+
+
+def _arming(desk: Desk, account: Account) -> tuple[Stamps | None, Problem | None]:
+    try:
+        return desk.gate.stamps(scopes_over(account)), None
+    except KillEngaged as error:
+        return None, Problem(Block.KILL, error.message, error.hint)
+
+
+def _day_limits(desk: Desk, account: Account, limits: Limits, paper: bool) -> DayLimits:
+    book = desk.config.limits
+    hints = {
+        code: f"to change it: {book.how_to_change(name, account, paper=paper)}"
+        for code, name in (
+            ("DAY_ORDERS_MAX", "day_orders_max"),
+            ("DAY_VALUE_MAX", "day_value_max"),
+            ("OPEN_ORDERS_MAX", "open_orders_max"),
+        )
+    }
+    return DayLimits(limits.day_orders_max, limits.day_value_max, limits.open_orders_max, hints)
+
+
+def _too_big(desk: Desk, request: PlaceRequest, proposals: Sequence[Proposal]) -> Problem | None:
+    """The strictest limit on the whole fan-out that any of its accounts has."""
+    if request.purpose is not Purpose.ENTRY:
+        return None
+    strictest: tuple[Decimal, Account] | None = None
+    for proposal in proposals:
+        paper = desk.spec(proposal.account).mode is Mode.PAPER
+        maximum = desk.config.limits.for_account(proposal.account, paper).value_fanout_max
+        if maximum is not None and (strictest is None or maximum < strictest[0]):
+            strictest = maximum, proposal.account
+    if strictest is None:
+        return None
+    values = [proposal.value for proposal in proposals]
+    return checks.fan_out_too_big(values, strictest[0], desk.config.limits.where("value_fanout_max", strictest[1]))
