@@ -1,6 +1,7 @@
 """Prints the exact lock as hashed requirements for plain pip: name, version, marker, hashes.
 
     python3 .ci/requirements.py [--group test] [--group checks] [--extra postgres] [--extra redis]
+    python3 .ci/requirements.py --only build
 
 Needs nothing but the standard library, so that a machine with only Python and git installs what the lock says. Pip then
 refuses every file whose hash is not in the lock.
@@ -29,7 +30,7 @@ def requirements(lock: Mapping[str, Any], groups: set[str], extras: set[str]) ->
     for package in lock["package"]:
         if "source" in package:
             raise SystemExit(f"{package['name']} is locked to an address of its own; the lock must not name an index")
-        marker = marker_of(package, groups | {"main"}, names)
+        marker = marker_of(package, groups, names)
         if marker is None:
             continue
         condition = f" ; {marker}" if marker else ""
@@ -63,11 +64,13 @@ def normal(name: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="print the lock as hashed requirements")
     parser.add_argument("--group", action="append", default=[], help="a dependency group beside what ordo itself needs")
+    parser.add_argument("--only", action="append", default=[], help="a dependency group without what ordo itself needs")
     parser.add_argument("--extra", action="append", default=[], help="an extra of ordo")
     parser.add_argument("--lock", type=Path, default=LOCK)
     asked = parser.parse_args()
     lock = tomllib.loads(asked.lock.read_text(encoding="utf-8"))
-    print("\n".join(requirements(lock, set(asked.group), set(asked.extra))))
+    groups = {*asked.group, *asked.only} if asked.only else {"main", *asked.group}
+    print("\n".join(requirements(lock, groups, set(asked.extra))))
 
 
 if __name__ == "__main__":

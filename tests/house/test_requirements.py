@@ -107,3 +107,7 @@ def test_a_marker_that_mixes_an_extra_with_something_else_keeps_the_rest(tmp_pat
     assert [holds(marker, machine) for machine in MACHINES[:3]] == [True, False, False]
     marker, _ = told(printed(lock=lock))["a==1"]
     assert not any(holds(marker, machine) for machine in MACHINES)
+
+
+def test_a_group_can_be_had_alone() -> None:
+    assert [pinned.partition("==")[0] for pinned in told(printed("--only", "build"))] == ["poetry-core"]

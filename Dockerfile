@@ -1,0 +1,31 @@
+# Two stages: the first has pip and builds, the second has only Python, ordo and what the lock names.
+FROM python:3.12-slim-bookworm AS build
+
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /build
+COPY .ci/requirements.py .ci/
+COPY poetry.lock ./
+RUN python .ci/requirements.py --only build > build.txt \
+    && python .ci/requirements.py --extra postgres --extra redis > requirements.txt \
+    && pip install --no-deps --require-hashes --only-binary :all: -r build.txt \
+    && python -m venv --without-pip /opt/ordo \
+    && pip --python /opt/ordo/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY ordo_cli ordo_cli
+RUN pip --python /opt/ordo/bin/python install --no-deps --no-build-isolation . \
+    && python -m compileall -q -j 0 /opt/ordo/lib
+
+
+FROM python:3.12-slim-bookworm
+
+RUN python -m pip uninstall --yes pip \
+    && install -d -o 10001 -g 10001 -m 0700 /data
+COPY --from=build /opt/ordo /opt/ordo
+# Everything compiled is in the image already; nothing but /data may be written.
+ENV PATH=/opt/ordo/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 ORDO_HOME=/data
+USER 10001:10001
+WORKDIR /data
+VOLUME ["/data"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s --retries=3 CMD ["ordo", "doctor", "--json"]
+ENTRYPOINT ["ordo"]
+CMD ["--help"]
