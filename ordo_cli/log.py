@@ -35,7 +35,7 @@ SECRET_VALUES = re.compile(
     r"|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
     r"|\bordo_[A-Za-z0-9]+_[A-Za-z0-9_-]{8,}"
     r"|(?P<name>\b(?:pass(?:word|wd|phrase)?|secret|[a-z_]*token|t?otp|m?pin|api_?key|app_?secret|signature|auth"
-    r"|authorization|cookie|set-cookie)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]+"
+    r"|authorization|cookie|set-cookie)[\"']?\s*[=:]\s*[\"']?(?:(?:bearer|basic|token)\s+)?)[^\s\"'&,;}]+"
     r"|(?P<login>://[^\s/:@]*:)[^\s/@]+(?=@)",
     re.IGNORECASE,
 )
