@@ -95,3 +95,5 @@ class BrokerSpec:
     connect: Connect
     check_account: Callable[[Account], None] = lambda account: None
     """Raises Invalid for account settings (behaviours, base URL) that this broker does not know."""
+    behaviours: Mapping[str, str] = field(default_factory=dict)
+    """Trouble that its accounts can be told to rehearse, each with what it does."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ordo_cli.config import text as configtext
 from ordo_cli.domain.accounts import check_name
 from ordo_cli.domain.errors import Invalid, NotFound, Refused
-from ordo_cli.domain.limits import RULES, LimitBook, Limits, read_limit
+from ordo_cli.domain.limits import RULES, LimitBook, Limits, rule_of
 from ordo_cli.domain.money import shown
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _text(value: object) -> str:
 
 
 def _seconds(value: object) -> float:
-    number = read_limit("ltp_max_age", value)
+    number = RULES["ltp_max_age"].read(value)
     if not 0 < number <= 3600:
         raise Invalid(f"{value} is not a number of seconds above 0 and up to 3600")
     return float(number)
@@ -127,38 +127,53 @@ def load(home: Home, environ: Mapping[str, str] = os.environ, overrides: Mapping
 
 def change(home: Home, disk: Disk, path: str, text: str) -> None:
     """Write one setting into config.toml; every other line stays. Raises Invalid, and then nothing is written."""
-    value = read(path, _as_typed(path, text))
-    before = _read_file(home.config_file) or template()
-    after = configtext.with_value(before, path, configtext.literal(_for_file(value)))
-    _parse(after, home.config_file)
-    disk.write(home.config_file, after.encode())
+    value = configtext.literal(_for_file(read(path, text)))
+    _save(home, disk, configtext.with_value(_read_file(home.config_file) or template(), path, value))
 
 
-def forget(home: Home, disk: Disk, prefix: str) -> bool:
+def reset(home: Home, disk: Disk, path: str) -> None:
+    """Take one setting out of config.toml, so that its default holds again. Raises Invalid for one nobody knows."""
+    _reader(path)
+    _save(home, disk, configtext.without_value(_read_file(home.config_file), path))
+
+
+def forget(home: Home, disk: Disk, table: str) -> bool:
     """Take a whole table out of config.toml, as when its account is removed. False when there was none."""
     before = _read_file(home.config_file)
-    after = configtext.without_table(before, prefix)
+    after = configtext.without_table(before, table)
     if after == before:
         return False
-    disk.write(home.config_file, after.encode())
+    _save(home, disk, after)
     return True
 
 
 def read(path: str, value: object) -> Any:
     """The value of one setting, checked. Raises Invalid for a path that names nothing."""
+    return _reader(path)(value)
+
+
+def _reader(path: str) -> Callable[[object], Any]:
     if path in BY_PATH:
-        return BY_PATH[path].read(value)
+        return BY_PATH[path].read
     match path.split("."):
         case ["limits", limit]:
-            return read_limit(limit, value)
+            return rule_of(limit).read
         case ["limits", "groups" | "accounts" as kind, name, limit]:
             check_name(name, kind[:-1])
-            return read_limit(limit, value)
+            return rule_of(limit).read
         case ["brokers", broker, option]:
             check_name(broker, "broker")
             check_name(option, "option")
-            return _scalar(value)
+            return _scalar
     raise Invalid(f"there is no setting {shown(path)}", hint="see: ordo config show")
+
+
+def _save(home: Home, disk: Disk, text: str) -> None:
+    _parse(text, home.config_file)
+    try:
+        disk.write(home.config_file, text.encode())
+    except OSError as error:
+        raise Refused(f"{home.config_file} could not be written: {error.strerror}", hint="see: ordo doctor") from error
 
 
 def template() -> str:
@@ -190,16 +205,18 @@ def _comment(key: str, default: object, comment: str) -> str:
     return f"# {key} = {configtext.literal(_for_file(default))}".ljust(40) + f"  # {comment}"
 
 
+def plain(value: Any) -> str:
+    """A value as `ordo config set` takes it."""
+    written = _for_file(value)
+    return ",".join(written) if isinstance(written, list) else configtext.literal(written).strip('"')
+
+
 def _for_file(value: Any) -> Any:
     if isinstance(value, tuple):
         return sorted(set().union(*value))
     if isinstance(value, frozenset):
         return sorted(value)
     return "off" if value is None else value
-
-
-def _as_typed(path: str, text: str) -> object:
-    return "" if path in BY_PATH and text in ('""', "''") else text
 
 
 def _scalar(value: object) -> str:
@@ -261,7 +278,7 @@ def _from_flags(overrides: Mapping[str, str]) -> Iterator[Origin]:
 
 def _said(by: str, path: str, text: str) -> Any:
     try:
-        return read(path, _as_typed(path, text))
+        return read(path, text)
     except Invalid as error:
         raise Invalid(f"{by}: {error.message}", hint=error.hint) from error
 

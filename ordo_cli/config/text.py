@@ -59,6 +59,15 @@ def with_value(text: str, path: str, value: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def without_value(text: str, path: str) -> str:
+    """The text without this setting, as far as it stands there."""
+    lines = text.splitlines()
+    for name, begin, end in reversed(_entries(text)):
+        if name == path:
+            del lines[begin : end + 1]
+    return "\n".join(lines) + "\n"
+
+
 def without_table(text: str, path: str) -> str:
     """The text without this table; remarks that follow it go too only when they stand inside it."""
     lines = text.splitlines()

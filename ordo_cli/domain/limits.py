@@ -141,12 +141,11 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def read_limit(name: str, value: object) -> Any:
-    """The value of this limit as a setting gives it. Raises Invalid for a name or a value that makes no sense."""
-    rule = RULES.get(name)
-    if rule is None:
+def rule_of(name: str) -> Rule:
+    """How this limit is read and compared. Raises Invalid for a name that is none."""
+    if name not in RULES:
         raise Invalid(f"there is no limit {shown(name)}", hint="limits are: " + " ".join(RULES))
-    return rule.read(value)
+    return RULES[name]
 
 
 Values = Mapping[str, Any]

@@ -1,0 +1,256 @@
+"""The doctor: looks at everything ordo stands on, one verdict for each, and says how to mend what is wrong."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from ordo_cli import arming, config
+from ordo_cli.desk import Desk, open_desk
+from ordo_cli.domain.accounts import Account
+from ordo_cli.domain.errors import OrdoError
+from ordo_cli.domain.kill import GLOBAL, Scope, Switch, scopes_over
+from ordo_cli.domain.legs import Submission
+from ordo_cli.domain.seams import Clock, Disk
+from ordo_cli.home import Home, network_file_system
+from ordo_cli.machine import SystemClock, SystemDisk
+
+LEAST_FREE = 64 << 20  # bytes; below this, or below one percent, nothing new is sent
+TICK = 0.05  # seconds over which two clocks are compared
+DRIFT = 0.5  # seconds that they may disagree over a tick
+AHEAD = timedelta(seconds=2)  # a record may be this much younger than now
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one look found, and what mends it."""
+
+    check: str
+    verdict: Level
+    message: str
+    mend: str | None = None
+
+
+async def examine(home: Home, clock: Clock | None = None, disk: Disk | None = None) -> list[Verdict]:
+    """Every check, in order. Nothing stops it: what cannot be looked at is a verdict of its own."""
+    clock, disk = clock or SystemClock(), disk or SystemDisk()
+    verdicts = [*_config(home), await _clock(clock), *_folders(home), *_files(home), _disk(home, disk)]
+    verdicts.append(_file_system(home))
+    try:
+        async with open_desk(home, actor="doctor") as desk:
+            return verdicts + [verdict async for verdict in _at_the_desk(desk)]
+    except OrdoError as error:
+        return [*verdicts, Verdict("database", Level.FAIL, error.message, error.hint or "ordo db check")]
+
+
+async def _at_the_desk(desk: Desk) -> AsyncIterator[Verdict]:
+    accounts = await desk.store.accounts.all()
+    switches = {switch.scope: switch for switch in await desk.store.switches.all()}
+    yield await _database(desk)
+    yield await _records(desk)
+    yield _secrets(desk, accounts)
+    for verdict in _arming(desk.home, accounts, switches):
+        yield verdict
+    yield await _unknown(desk)
+    yield _spill(desk)
+    for verdict in (*_egress(accounts), *_limits(desk, accounts)):
+        yield verdict
+
+
+def _config(home: Home) -> Iterator[Verdict]:
+    path = home.config_file
+    if not os.path.exists(path):
+        yield Verdict("config", Level.WARN, f"{path} is not there; every setting is at its default", "ordo init")
+        return
+    try:
+        loaded = config.load(home)
+    except OrdoError as error:
+        yield Verdict("config", Level.FAIL, error.message, error.hint or f"edit {path}")
+        return
+    if loaded.distrust:
+        yield Verdict("config", Level.FAIL, loaded.distrust, f"chmod 600 {path}; chmod 700 {home.config}")
+    else:
+        yield Verdict("config", Level.OK, f"{path} is well-formed")
+
+
+async def _clock(clock: Clock) -> Verdict:
+    wall, elapsed = clock.now(), clock.elapsed()
+    await clock.sleep(TICK)
+    drift = (clock.now() - wall).total_seconds() - (clock.elapsed() - elapsed)
+    if abs(drift) > DRIFT:
+        message = f"the time of day moved {drift:+.1f} seconds against the steady clock"
+        return Verdict("clock", Level.FAIL, message, "let NTP settle, then run this again")
+    return Verdict("clock", Level.OK, f"{wall:%Y-%m-%d %H:%M:%S} UTC, and steady")
+
+
+def _folders(home: Home) -> Iterator[Verdict]:
+    folders = dict.fromkeys((home.config, home.data, home.run, home.instruments, home.logs))
+    yield _closed("folders", [folder for folder in folders if os.path.isdir(folder)], "700")
+
+
+def _files(home: Home) -> Iterator[Verdict]:
+    found = [home.config_file, home.database]
+    for folder in dict.fromkeys((home.config, home.data, home.run, os.path.join(home.run, "armed.d"), home.logs)):
+        if os.path.isdir(folder):
+            found += [entry.path for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
+    yield _closed("files", [path for path in dict.fromkeys(found) if os.path.exists(path)], "600")
+
+
+def _closed(check: str, paths: list[str], mode: str) -> Verdict:
+    wrong = [path for path in paths if os.name == "posix" and _open_to_others(path)]
+    if wrong:
+        listed = " ".join(wrong[:5]) + (" …" if len(wrong) > 5 else "")
+        return Verdict(check, Level.FAIL, f"others may enter or read: {listed}", f"chmod {mode} {listed}")
+    return Verdict(check, Level.OK, f"{len(paths)} {check}, for their owner alone")
+
+
+def _open_to_others(path: str) -> bool:
+    found = os.stat(path)
+    return bool(stat.S_IMODE(found.st_mode) & 0o077) or found.st_uid != os.geteuid()
+
+
+def _disk(home: Home, disk: Disk) -> Verdict:
+    place = next(folder for folder in _upwards(home.data) if os.path.isdir(folder))
+    free, whole = disk.free(place)
+    if free < max(LEAST_FREE, whole // 100):
+        message = f"{free >> 20} MiB free where {home.data} lies; below 64 MiB or 1 % nothing new is sent"
+        return Verdict("disk", Level.FAIL, message, "make room; cancels and ordo kill still work")
+    return Verdict("disk", Level.OK, f"{free >> 20} MiB free")
+
+
+def _upwards(path: str) -> Iterator[str]:
+    while True:
+        yield path
+        path = os.path.dirname(path) or os.sep
+
+
+def _file_system(home: Home) -> Verdict:
+    for folder in (home.run, home.data):
+        kind = network_file_system(folder)
+        if kind:
+            message = f"{folder} lies on a network file system ({kind}), where locks do not hold"
+            return Verdict("file system", Level.FAIL, message, "set ORDO_HOME to a folder on a local disk")
+    return Verdict("file system", Level.OK, "local, locks hold")
+
+
+async def _database(desk: Desk) -> Verdict:
+    trouble = await desk.store.health()
+    if trouble:
+        return Verdict("database", Level.FAIL, trouble, "ordo db check; restore a backup: ordo db restore FILE")
+    return Verdict("database", Level.OK, "whole, and every commit reaches the disk")
+
+
+async def _records(desk: Desk) -> Verdict:
+    rows = await desk.store.audit.rows({}, 1)
+    newest = max((row.at for row in rows), default=None)
+    if newest is not None and newest > desk.clock.now() + AHEAD:
+        message = f"the newest record is from {newest:%Y-%m-%d %H:%M:%S} UTC, which has not come yet"
+        return Verdict("time of records", Level.FAIL, message, "set the clock; records keep their order by number")
+    return Verdict("time of records", Level.OK, "none is from the future")
+
+
+def _secrets(desk: Desk, accounts: list[Account]) -> Verdict:
+    needed = any(desk.spec(account).credentials for account in accounts)
+    if not desk.config.secrets_backend:
+        if needed:
+            return Verdict("secrets", Level.FAIL, "no place for secrets was chosen", "ordo init --secrets keyring")
+        return Verdict("secrets", Level.OK, "no place chosen, and no account needs one")
+    try:
+        title = desk.secrets.prove()
+    except OrdoError as error:
+        return Verdict("secrets", Level.FAIL, error.message, error.hint or "ordo init")
+    return Verdict("secrets", Level.OK, f"{title} keeps what it is given")
+
+
+def _arming(home: Home, accounts: list[Account], switches: dict[Scope, Switch]) -> Iterator[Verdict]:
+    scopes = dict.fromkeys([GLOBAL, *(scope for account in accounts for scope in scopes_over(account)), *switches])
+    found = [verdict for scope in scopes for verdict in _armed(home, scope, switches.get(scope))]
+    yield from found or [Verdict("kill switch", Level.OK, f"{len(scopes)} scopes armed, as the records say")]
+
+
+def _armed(home: Home, scope: Scope, switch: Switch | None) -> Iterator[Verdict]:
+    path = arming.path_of(home.run, scope.kind, scope.name)
+    engaged = switch is not None and switch.engaged
+    release = f"ordo kill release --scope {scope}"
+    try:
+        epoch = arming.epoch_of(arming.armed(path), path)
+    except FileNotFoundError:
+        if engaged:
+            yield Verdict("kill switch", Level.WARN, f"{scope} is stopped, by the switch", release)
+        else:
+            message = f"{scope} is not armed although no record says so; nothing of it leaves"
+            yield Verdict("kill switch", Level.WARN, message, release if switch else "ordo init")
+        return
+    except OSError as error:
+        yield Verdict("kill switch", Level.FAIL, f"{scope}: {error}; nothing of it leaves", release)
+        return
+    if engaged:
+        message = f"{scope} is recorded as stopped, but its arming file is there"
+        yield Verdict("kill switch", Level.FAIL, message, f"ordo kill --scope {scope}")
+    elif switch is not None and switch.epoch != epoch:
+        message = f"{scope} is armed at epoch {epoch}, its record says {switch.epoch}"
+        yield Verdict("kill switch", Level.FAIL, message, f"ordo kill --scope {scope}, then {release}")
+
+
+async def _unknown(desk: Desk) -> Verdict:
+    open_legs = [leg for _, leg in await desk.store.journal.unsettled()]
+    lost = [leg.id for leg in open_legs if leg.submission in (Submission.UNKNOWN, Submission.DISPUTED)]
+    if lost:
+        listed = " ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
+        return Verdict("legs", Level.WARN, f"{len(lost)} unknown: {listed}", "ordo fanout reconcile")
+    return Verdict("legs", Level.OK, "none is unknown")
+
+
+def _spill(desk: Desk) -> Verdict:
+    try:
+        kept = desk.spill.kept()
+    except (OSError, ValueError) as error:
+        return Verdict("spill", Level.FAIL, f"{desk.spill.path} cannot be read ({type(error).__name__})", "keep it")
+    if kept:
+        message = f"{len(kept)} outcomes lie in {desk.spill.path}, which the journal could not take"
+        return Verdict("spill", Level.FAIL, message, "ordo fanout reconcile")
+    return Verdict("spill", Level.OK, "empty")
+
+
+def _egress(accounts: list[Account]) -> Iterator[Verdict]:
+    chosen = {account.egress: account.id for account in accounts if account.egress}
+    for egress, account in chosen.items():
+        if urlsplit(egress).scheme:
+            yield Verdict("egress", Level.OK, f"{account} leaves through {egress}")
+        elif _is_here(egress):
+            yield Verdict("egress", Level.OK, f"{account} leaves from {egress}, an address of this machine")
+        else:
+            message = f"{account} is to leave from {egress}, which is no address of this machine"
+            yield Verdict("egress", Level.FAIL, message, f"ordo account edit {account} --egress ADDRESS")
+
+
+def _is_here(address: str) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def _limits(desk: Desk, accounts: list[Account]) -> Iterator[Verdict]:
+    book = desk.config.limits
+    known = {account.id for account in accounts} | {group for account in accounts for group in account.groups}
+    nobody = sorted((set(book.accounts) | set(book.groups)) - known)
+    if nobody:
+        message = f"config.toml has limits for names that no account or group has: {' '.join(nobody)}"
+        yield Verdict("limits", Level.WARN, message, f"edit {desk.home.config_file}")
