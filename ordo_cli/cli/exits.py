@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from ordo_cli.domain.errors import (
     Busy,
     Invalid,
@@ -20,6 +23,10 @@ from ordo_cli.domain.errors import (
 from ordo_cli.domain.fanouts import FanOut, Fate, fate
 from ordo_cli.domain.legs import Block
 from ordo_cli.domain.orders import FINAL, OrderState
+
+if TYPE_CHECKING:
+    from ordo_cli.services.cancelling import Cancelled
+    from ordo_cli.services.reconcile import Reconciled
 
 DONE, FAILED, USAGE, REFUSED, LOGIN, ALL_REFUSED, PARTIAL, UNKNOWN, NOT_YET, KILLED, NOT_FLAT = range(11)
 INTERRUPTED = 130
@@ -84,3 +91,31 @@ def _reached(working: OrderState | None, until: str) -> bool:
 def exit_code_for(error: OrdoError) -> int:
     """The code of the nearest class that the table names."""
     return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+
+
+def exit_code_of_reads(asked: int, failures: Sequence[str]) -> int:
+    """The exit code of a consolidated read: all, some or none of the accounts could be read."""
+    if not failures:
+        return DONE
+    if len(failures) < asked:
+        return PARTIAL
+    return LOGIN if set(failures) <= {"session_expired", "session_needed", Block.SESSION} else FAILED
+
+
+def exit_code_of_cancels(done: Sequence[Cancelled]) -> int:
+    """The exit code of cancels: 0 when the books show that nothing of them works any more."""
+    if all(each.done or (each.problem is not None and each.problem.code == "ALREADY_DONE") for each in done):
+        return DONE
+    codes = {each.problem.code for each in done if each.problem is not None}
+    if codes & {"no_answer", "NOT_SEEN"}:
+        return UNKNOWN
+    if any(each.done for each in done):
+        return PARTIAL
+    return NOT_YET if codes <= {"CANCEL_PENDING"} else ALL_REFUSED
+
+
+def exit_code_of_reconciling(found: Reconciled) -> int:
+    """The exit code of a reconciliation: 7 while anything stays unknown, 6 when a book could not be read."""
+    if found.unknown:
+        return UNKNOWN
+    return PARTIAL if found.failures else DONE

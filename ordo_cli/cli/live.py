@@ -42,19 +42,22 @@ class Board:
 
     def __call__(self, news: FanOut | Leg) -> None:
         """Take news of the fan-out as a whole (its first is told with id and key) or of one leg."""
-        if isinstance(news, FanOut):
+        if isinstance(news, Leg):
+            self._take(news)
+        elif self.fan_out is None:
             self._begin(news)
-            return
-        self._legs[news.id] = news
+        else:
+            for leg in news.legs:
+                self._take(leg)
+
+    def _take(self, leg: Leg) -> None:
+        self._legs[leg.id] = leg
         if self._live is None:
-            self._tell(news)
+            self._tell(leg)
 
     def _begin(self, fan_out: FanOut) -> None:
-        first = self.fan_out is None
         self.fan_out = fan_out
         self._legs |= {leg.id: leg for leg in fan_out.legs}
-        if not first:
-            return
         again = "; this key was used before, nothing new is sent" if fan_out.replayed else ""
         door.say(f"fan-out {fan_out.id} key {show.cleaned(fan_out.key)}{again}")
         if self._lively and not fan_out.replayed:

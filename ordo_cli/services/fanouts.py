@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import AccountId
 from ordo_cli.domain.fanouts import FanOut
+from ordo_cli.domain.legs import Leg
 from ordo_cli.services import reconcile
 from ordo_cli.services.orders import Until, reached
 from ordo_cli.services.startup import wake
@@ -24,6 +25,12 @@ async def show(desk: Desk, fan_out_id: str) -> FanOut:
     """One fan-out as the journal has it, by its id or the beginning of it."""
     await wake(desk)
     return await desk.store.journal.fan_out(fan_out_id)
+
+
+async def leg(desk: Desk, leg_id: str) -> tuple[FanOut, Leg]:
+    """One leg by its id or the beginning of it, with the fan-out it belongs to."""
+    await wake(desk)
+    return await desk.store.journal.leg(leg_id)
 
 
 async def watch(desk: Desk, fan_out_id: str, until: Until = Until.TERMINAL) -> AsyncIterator[FanOut]:

@@ -45,7 +45,8 @@ async def _teller(desk: Desk, name: str | None) -> Account:
         chosen = choose(accounts, [Target(name)])
         if len(chosen) != 1:
             raise Invalid("prices are asked of a single account", hint="--account alice")
-        return chosen[0][0]
+        only: Account = chosen[0][0]
+        return only
     for account in accounts:
         if account.enabled and desk.spec(account).capabilities(account).quotes:
             return account

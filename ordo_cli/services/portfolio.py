@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from ordo_cli.domain.accounts import Account, AccountId, BrokerName, Target, choose
+from ordo_cli.domain.accounts import Account, AccountId, BrokerName, Target
 from ordo_cli.domain.errors import OrdoError
 from ordo_cli.domain.legs import LegId, Problem
 from ordo_cli.domain.orders import OrderReport
 from ordo_cli.domain.portfolio import Funds, Holding, Position, Trade
+from ordo_cli.services.targets import EVERYTHING, chosen
 
 if TYPE_CHECKING:
     from ordo_cli.brokers.base import Broker
@@ -46,9 +47,6 @@ class Booked:
 
     report: OrderReport
     leg: LegId | None
-
-
-EVERYTHING = (Target("all"),)
 
 
 async def positions(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolidated[Position]:
@@ -94,16 +92,16 @@ async def _our_legs(desk: Desk, books: Consolidated[OrderReport]) -> dict[tuple[
 async def _consolidated[T](
     desk: Desk, targets: Iterable[Target], read: Callable[[Broker], Awaitable[Sequence[T]]]
 ) -> Consolidated[T]:
-    chosen = [account for account, _ in choose(await desk.store.accounts.all(), targets)]
-    answers = await asyncio.gather(*(_one(desk, account, read) for account in chosen))
+    accounts = await chosen(desk, targets)
+    answers = await asyncio.gather(*(_one(desk, account, read) for account in accounts))
     rows: list[Row[T]] = []
     failures: list[Failure] = []
-    for account, found in zip(chosen, answers, strict=True):
+    for account, found in zip(accounts, answers, strict=True):
         if isinstance(found, Problem):
             failures.append(Failure(account.id, found))
         else:
             rows += (Row(account.id, account.broker, row) for row in found)
-    return Consolidated(tuple(account.id for account in chosen), tuple(rows), tuple(failures))
+    return Consolidated(tuple(account.id for account in accounts), tuple(rows), tuple(failures))
 
 
 async def _one[T](

@@ -1,0 +1,157 @@
+"""Instruments and prices on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ordo_cli.cli import door, show
+from ordo_cli.cli.door import Csv, Json
+from ordo_cli.cli.exits import DONE, FAILED, PARTIAL
+from ordo_cli.domain.instruments import InstrumentId, parse_instrument
+from ordo_cli.domain.money import parse_price
+
+if TYPE_CHECKING:
+    from ordo_cli.domain.instruments import Instrument
+    from ordo_cli.domain.portfolio import Quote
+
+app = typer.Typer(help="Find and show instruments", no_args_is_help=True)
+
+Asked = Annotated[
+    str | None, typer.Option("--account", metavar="A", help="Ask this account; the first that can tell otherwise")
+]
+Name = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="EXCHANGE:SYMBOL, e.g. NSE:INFY")]
+QUOTE = ("instrument", "last", "bid", "ask", "open", "high", "low", "previous", "volume", "time")
+FOUND = ("instrument", "name", "kind", "tick", "lot", "isin")
+
+
+def quote(
+    instruments: Annotated[list[str], typer.Argument(metavar="INSTRUMENT…", help="EXCHANGE:SYMBOL, e.g. NSE:INFY")],
+    account: Asked = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Last price, bid and ask. Example: ordo quote NSE:INFY NSE:TCS"""
+    from ordo_cli.services import instruments as service
+
+    names = [parse_instrument(name) for name in instruments]
+    found = door.run(lambda desk: service.quotes(desk, names, account), reading=True)
+    missing = [str(name) for name in names if name not in found]
+    door.answer(
+        "quote",
+        _quotes_json(found, names) if as_json else None,
+        as_json=as_json,
+        as_csv=as_csv,
+        text=lambda: _print_quotes(found, names, as_csv),
+        exit_code=DONE if not missing else PARTIAL if found else FAILED,
+    )
+
+
+@app.command("search", epilog="Example: ordo instrument search nifty --limit 5")
+def search(
+    text: Annotated[str, typer.Argument(help="Part of a symbol or a name")],
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=500, help="How many at most")] = 20,
+    account: Asked = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Find instruments by symbol or name."""
+    from ordo_cli.services import instruments as service
+
+    found = door.run(lambda desk: service.search(desk, text, limit, account), reading=True)
+    rows = [(each.id, each.name, each.kind, each.tick, each.lot, each.isin) for each in found]
+    door.answer(
+        "instrument search",
+        [_json(each) for each in found] if as_json else None,
+        as_json=as_json,
+        as_csv=as_csv,
+        text=lambda: show.table("", FOUND, rows, as_csv=as_csv) if rows or as_csv else door.say("nothing found"),
+    )
+
+
+@app.command("show", epilog="Example: ordo instrument show NSE:INFY")
+def show_(instrument: Name, account: Asked = None, as_json: Json = False) -> None:
+    """Tick, lot, freeze quantity and price band."""
+    from ordo_cli.services import instruments as service
+
+    name = parse_instrument(instrument)
+    found = door.run(lambda desk: service.show(desk, name, account), reading=True)
+    door.answer(
+        "instrument show",
+        _json(found) if as_json else None,
+        as_json=as_json,
+        text=lambda: show.facts(str(found.id), _facts(found)),
+    )
+
+
+@app.command("price", epilog="Example: ordo instrument price NSE:INFY 1500.05; back to the moving market: --free")
+def price(
+    instrument: Name,
+    amount: Annotated[str | None, typer.Argument(metavar="[PRICE]", help="Rupees")] = None,
+    free: Annotated[bool, typer.Option("--free", help="Let the market move again")] = False,
+    as_json: Json = False,
+) -> None:
+    """Set a price at the paper exchange, to rehearse with."""
+    from ordo_cli.domain.errors import Invalid
+    from ordo_cli.services import instruments as service
+
+    if (amount is None) != free:
+        raise Invalid("give a price, or --free")
+    name = parse_instrument(instrument)
+    at = None if amount is None else parse_price(amount)
+    door.run(lambda desk: service.set_price(desk, name, at))
+    said = (
+        f"{name} stands at {show.cell(at)} on the paper exchange" if at else f"{name} moves again on the paper exchange"
+    )
+    data = {"instrument": str(name), "price": at}
+    door.answer("instrument price", data, as_json=as_json, text=lambda: show.line(said))
+
+
+def _print_quotes(found: Mapping[InstrumentId, Quote], names: Sequence[InstrumentId], as_csv: bool) -> None:
+    rows = [
+        (
+            at.instrument,
+            at.last_price,
+            at.bid,
+            at.ask,
+            at.open,
+            at.high,
+            at.low,
+            at.previous_close,
+            at.volume,
+            at.at,
+        )
+        for at in (found[name] for name in names if name in found)
+    ]
+    if rows or as_csv:
+        show.table("", QUOTE, rows, as_csv=as_csv)
+    for name in names:
+        if name not in found:
+            door.warn(f"no price of {name} is known")
+
+
+def _facts(found: Instrument) -> list[tuple[str, object]]:
+    return [
+        ("name", found.name),
+        ("kind", found.kind),
+        ("tick", found.tick),
+        ("lot", found.lot),
+        ("freeze quantity", found.freeze_quantity),
+        ("lower band", found.lower_band),
+        ("upper band", found.upper_band),
+        ("isin", found.isin),
+    ]
+
+
+def _quotes_json(found: Mapping[InstrumentId, Quote], names: Sequence[InstrumentId]) -> object:
+    from ordo_cli import schemas  # pydantic, 45 ms; only for --json
+
+    return [schemas.quote(found[name]) for name in names if name in found]
+
+
+def _json(found: Instrument) -> object:
+    from ordo_cli import schemas
+
+    return schemas.instrument(found)
