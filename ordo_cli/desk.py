@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +22,15 @@ from ordo_cli.secrets import Secrets
 from ordo_cli.spill import Spill
 from ordo_cli.store.store import Store, open_store
 
+FindSpec = Callable[[str], BrokerSpec]
+FindTools = Callable[[str], Tools]
+
 
 class Lines:
     """The open line of each account, kept for as long as the desk is."""
 
-    def __init__(self, secrets: Secrets, tools: Mapping[str, Tools], stack: AsyncExitStack) -> None:
-        self._secrets, self._tools, self._stack = secrets, tools, stack
+    def __init__(self, find: FindSpec, secrets: Secrets, tools: FindTools, stack: AsyncExitStack) -> None:
+        self._find, self._secrets, self._tools, self._stack = find, secrets, tools, stack
         self._open: dict[AccountId, asyncio.Task[Broker]] = {}
 
     async def to(self, account: Account) -> Broker:
@@ -38,9 +41,9 @@ class Lines:
         return await asyncio.shield(line)
 
     async def _connect(self, account: Account) -> Broker:
-        spec = brokers.spec(account.broker)
+        spec = self._find(account.broker)
         credentials = {name: self._secrets.get(account.id, name) for name in spec.credentials}
-        return await self._stack.enter_async_context(spec.connect(account, credentials, self._tools[account.broker]))
+        return await self._stack.enter_async_context(spec.connect(account, credentials, self._tools(account.broker)))
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,12 @@ class Desk:
     chance: Chance
     disk: Disk
     actor: str
+    find: FindSpec = brokers.spec
     failpoint: Failpoint = no_failpoint
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def spec(self, account: Account) -> BrokerSpec:
-        return brokers.spec(account.broker)
+        return self.find(account.broker)
 
 
 @asynccontextmanager
@@ -75,6 +79,7 @@ async def open_desk(
     clock: Clock | None = None,
     chance: Chance | None = None,
     disk: Disk | None = None,
+    find: FindSpec = brokers.spec,
     failpoint: Failpoint = no_failpoint,
 ) -> AsyncIterator[Desk]:
     """Open the whole desk at this home, and close it whatever happens.
@@ -91,11 +96,26 @@ async def open_desk(
             open_store(config.database_url, clock=clock, chance=chance, disk=disk, actor=actor, owner=locks.owner)
         )
         secrets = Secrets(home, config, disk, chance)
-        tools = {
-            name: Tools(clock, chance, Path(home.data), config.read_timeout, config.brokers.get(name, {}))
-            for name in brokers.names()
-        }
-        lines = Lines(secrets, tools, await stack.enter_async_context(AsyncExitStack()))
+
+        def tools(name: str) -> Tools:
+            return Tools(clock, chance, Path(home.data), config.read_timeout, config.brokers.get(name, {}))
+
+        lines = Lines(find, secrets, tools, await stack.enter_async_context(AsyncExitStack()))
         gate, spill = Gate(home.run, clock), Spill(home.run)
         spill.reserve()
-        yield Desk(home, config, store, secrets, gate, locks, lines, spill, clock, chance, disk, actor, failpoint)
+        yield Desk(
+            home=home,
+            config=config,
+            store=store,
+            secrets=secrets,
+            gate=gate,
+            locks=locks,
+            lines=lines,
+            spill=spill,
+            clock=clock,
+            chance=chance,
+            disk=disk,
+            actor=actor,
+            find=find,
+            failpoint=failpoint,
+        )

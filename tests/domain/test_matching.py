@@ -1,0 +1,172 @@
+"""What a broker's book proves about a leg, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from ordo_cli.domain import matching
+from ordo_cli.domain.accounts import AccountId, BrokerName
+from ordo_cli.domain.legs import Evidence, FanOutId, Leg, LegId, Submission
+from ordo_cli.domain.orders import BrokerOrderId, OrderReport, OrderState, OrderType, Product, Side, Tag, Validity
+from ordo_cli.domain.portfolio import Position, Trade
+from tests.fakes import INFY, MONDAY_NOON, buy
+
+TAG = Tag("O00000000000000A")
+INTENT = buy(10, "1500")
+UNKNOWN = Leg(
+    LegId("f-1"), FanOutId("f"), AccountId("alice"), BrokerName("acme"), 10, TAG,
+    submission=Submission.UNKNOWN, sent_at=MONDAY_NOON,
+)  # fmt: skip
+ACKED = replace(UNKNOWN, submission=Submission.ACKED, broker_order_id=BrokerOrderId("1"), working=OrderState.OPEN)
+
+
+def row(order_id: str = "1", **more: object) -> OrderReport:
+    base = OrderReport(
+        BrokerOrderId(order_id), OrderState.OPEN, INFY, Side.BUY, 10, OrderType.LIMIT, Product.CNC, Validity.DAY,
+        limit_price=Decimal(1500), tag=TAG, placed_at=MONDAY_NOON,
+    )  # fmt: skip
+    return replace(base, **more)
+
+
+def test_a_book_that_lists_an_order_twice_proves_nothing() -> None:
+    assert not matching.trustworthy([row(), row()], [])
+
+
+def test_a_book_that_shrank_proves_nothing() -> None:
+    assert not matching.trustworthy([row("2")], [BrokerOrderId("1")])
+    assert matching.trustworthy([row("1"), row("2")], [BrokerOrderId("1")])
+
+
+def test_silence_is_not_evidence() -> None:
+    assert matching.by_tag(INTENT, UNKNOWN, [row(tag=Tag("Oother"))]) is None
+
+
+def test_one_row_with_the_tag_and_the_payload_is_the_order() -> None:
+    finding = matching.by_tag(INTENT, UNKNOWN, [row()])
+    assert finding is not None
+    leg = matching.settle(UNKNOWN, finding)
+    assert (leg.submission, leg.evidence, leg.broker_order_id) == (Submission.ACKED, Evidence.BOOK_TAG, "1")
+    assert leg.working is OrderState.OPEN
+
+
+def test_a_rejected_row_is_a_refusal_with_the_brokers_words() -> None:
+    finding = matching.by_tag(INTENT, UNKNOWN, [row(state=OrderState.REJECTED, message="RMS: margin")])
+    assert finding is not None
+    leg = matching.settle(UNKNOWN, finding)
+    assert leg.submission is Submission.REJECTED
+    assert leg.problem is not None
+    assert leg.problem.message == "RMS: margin"
+
+
+def test_two_rows_with_one_tag_are_disputed() -> None:
+    finding = matching.by_tag(INTENT, UNKNOWN, [row("1"), row("2")])
+    assert finding is not None
+    assert matching.settle(UNKNOWN, finding).submission is Submission.DISPUTED
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"quantity": 11}, {"side": Side.SELL}, {"product": Product.MIS}, {"filled_quantity": 11}],
+    ids=["quantity", "side", "product", "too-many-fills"],
+)
+def test_the_tag_on_another_order_is_disputed(other: dict[str, object]) -> None:
+    finding = matching.by_tag(INTENT, UNKNOWN, [row(**other)])
+    assert finding is not None
+    assert finding.submission is Submission.DISPUTED
+
+
+NOBODY: frozenset[str] = frozenset()
+
+
+def candidates(book: list[OrderReport], pre_image: Set[str] = NOBODY, claimed: Set[str] = NOBODY) -> list[str]:
+    found = matching.candidates(
+        INTENT, UNKNOWN, book, pre_image=pre_image, claimed={BrokerOrderId(c) for c in claimed},
+        now=MONDAY_NOON + timedelta(seconds=30),
+    )  # fmt: skip
+    return [candidate.order_id for candidate in found]
+
+
+def test_without_a_tag_only_new_unclaimed_orders_of_the_same_terms_and_time_come_into_question() -> None:
+    assert candidates([row("1")]) == ["1"]
+    assert candidates([row("1", placed_at=None)]) == ["1"]
+    assert candidates([row("1")], pre_image={"1"}) == []
+    assert candidates([row("1")], claimed={"1"}) == []
+    assert candidates([row("1", limit_price=Decimal(1501))]) == []
+    assert candidates([row("1", type=OrderType.MARKET)]) == []
+    assert candidates([row("1", validity=Validity.IOC)]) == []
+    assert candidates([row("1", trigger_price=Decimal(1))]) == []
+    assert candidates([row("1", placed_at=MONDAY_NOON - timedelta(seconds=3))]) == []
+    assert candidates([row("1", placed_at=MONDAY_NOON + timedelta(minutes=1))]) == []
+
+
+def test_a_match_without_a_tag_needs_the_same_single_order_in_two_looks() -> None:
+    assert matching.by_pre_image([row("1")], []) is None
+    assert matching.by_pre_image([row("1")], [row("2")]) is None
+    finding = matching.by_pre_image([row("1")], [row("1")])
+    assert finding is not None
+    assert finding.evidence is Evidence.BOOK_FUZZY
+    twins = matching.by_pre_image([row("1")], [row("1"), row("2")])
+    assert twins is not None
+    assert twins.submission is Submission.DISPUTED
+
+
+def test_fills_never_fall_and_an_unclear_word_changes_nothing() -> None:
+    half = matching.follow(ACKED, row(state=OrderState.PARTIAL, filled_quantity=5, average_price=Decimal(1500)))
+    assert (half.working, half.filled_quantity, half.average_price) == (OrderState.PARTIAL, 5, Decimal(1500))
+    assert matching.follow(half, row(state=OrderState.UNCLEAR, filled_quantity=7)) == half
+    assert matching.follow(half, row(state=OrderState.PARTIAL, filled_quantity=4)) == half
+    assert matching.follow(half, row(state=OrderState.OPEN, filled_quantity=5)) == half
+
+
+def test_an_order_that_has_ended_stays_as_it_ended() -> None:
+    done = matching.follow(ACKED, row(state=OrderState.CANCELLED))
+    assert matching.follow(done, row(state=OrderState.OPEN)) == done
+
+
+def test_more_fills_than_ordered_are_disputed() -> None:
+    assert matching.follow(ACKED, row(filled_quantity=11)).submission is Submission.DISPUTED
+
+
+def test_a_rejection_by_the_exchange_after_a_yes_keeps_its_words() -> None:
+    leg = matching.follow(ACKED, row(state=OrderState.REJECTED))
+    assert leg.state == "rejected"
+    assert leg.problem is not None
+
+
+def test_a_yes_without_a_row_for_a_minute_is_unconfirmed() -> None:
+    later = MONDAY_NOON + timedelta(seconds=61)
+    assert matching.unconfirmed(ACKED, [], later)
+    assert not matching.unconfirmed(ACKED, [BrokerOrderId("1")], later)
+    assert not matching.unconfirmed(ACKED, [], MONDAY_NOON + timedelta(seconds=59))
+    assert not matching.unconfirmed(replace(ACKED, sent_at=None), [], later)
+
+
+def trade(order_id: str = "9") -> Trade:
+    return Trade("t", BrokerOrderId(order_id), INFY, Side.BUY, 10, Decimal(1500), Product.CNC, MONDAY_NOON)
+
+
+def position(quantity: int) -> Position:
+    return Position(INFY, Product.CNC, quantity, Decimal(1500), None, Decimal(0), Decimal(0))
+
+
+def test_absent_needs_the_final_book_the_trades_and_the_positions_to_agree() -> None:
+    other = row("9", tag=Tag("Oother"))
+    assert matching.final(UNKNOWN, INTENT, [row()], [], []) is None
+    assert matching.final(UNKNOWN, INTENT, [row("9", tag=None)], [], []) is None
+    assert matching.final(UNKNOWN, INTENT, [], [trade()], [position(10)]) is None
+    assert matching.final(UNKNOWN, INTENT, [other], [trade()], [position(20)]) is None
+    finding = matching.final(UNKNOWN, INTENT, [other], [trade()], [position(10)])
+    assert finding is not None
+    assert matching.settle(UNKNOWN, finding).submission is Submission.ABSENT
+
+
+def test_the_final_book_is_that_of_the_session_the_order_belongs_to() -> None:
+    exchange = INFY.exchange
+    assert matching.final_at(exchange, MONDAY_NOON) == datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
+    evening = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+    assert matching.final_at(exchange, evening) == datetime(2026, 11, 24, 10, 30, tzinfo=UTC)

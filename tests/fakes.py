@@ -1,0 +1,229 @@
+"""What ordo does not own, small and scripted: a clock that jumps, and a broker that does as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Permit, RateLimits, Tools
+from ordo_cli.domain.accounts import Account, AccountId, BrokerName
+from ordo_cli.domain.errors import NoAnswer, NotFound, Rejected, Unreachable
+from ordo_cli.domain.fanouts import Mode
+from ordo_cli.domain.instruments import Exchange, Instrument, InstrumentId, Kind, parse_instrument
+from ordo_cli.domain.orders import (
+    FINAL,
+    BrokerOrderId,
+    Changes,
+    OrderIntent,
+    OrderReport,
+    OrderState,
+    OrderType,
+    Product,
+    Side,
+    Tag,
+    Validity,
+)
+from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
+
+MONDAY_NOON = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)  # 12:00 in India, the market open
+INFY = parse_instrument("NSE:INFY")
+
+
+class FakeClock:
+    """Time that passes only when somebody sleeps, or when a test says so."""
+
+    def __init__(self, now: datetime = MONDAY_NOON) -> None:
+        self._start, self._elapsed = now, 1000.0
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._elapsed - 1000.0)
+
+    def elapsed(self) -> float:
+        return self._elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        self._elapsed += max(0.0, seconds)
+        await asyncio.sleep(0)
+
+    def pass_(self, seconds: float) -> None:
+        self._elapsed += seconds
+
+
+def buy(quantity: int = 10, limit: str | None = "1500", **more: object) -> OrderIntent:
+    price = None if limit is None else Decimal(limit)
+    return OrderIntent(Side.BUY, INFY, quantity, limit_price=price, **more)  # type: ignore[arg-type]
+
+
+def sell(quantity: int = 10, limit: str | None = "1500", **more: object) -> OrderIntent:
+    return replace(buy(quantity, limit, **more), side=Side.SELL)
+
+
+Trouble = Callable[["ScriptedBroker", OrderIntent, Tag, Permit], OrderReport | None]
+"""What happens instead of a plain yes: it may raise, answer, or return None to go on as usual."""
+
+
+def unreachable(broker: ScriptedBroker, intent: OrderIntent, tag: Tag, permit: Permit) -> None:
+    raise Unreachable("connection refused")
+
+
+def silent_after_accepting(broker: ScriptedBroker, intent: OrderIntent, tag: Tag, permit: Permit) -> None:
+    broker.receive(intent, tag, permit)
+    raise NoAnswer("no answer within 15 s")
+
+
+def lost_on_the_way(broker: ScriptedBroker, intent: OrderIntent, tag: Tag, permit: Permit) -> None:
+    with permit.passing():
+        permit.bytes_sent += 100
+    raise NoAnswer("connection reset after 100 bytes")
+
+
+def refusing(code: str = "MARGIN") -> Trouble:
+    def refuse(broker: ScriptedBroker, intent: OrderIntent, tag: Tag, permit: Permit) -> None:
+        with permit.passing():
+            permit.bytes_sent += 100
+        raise Rejected("not enough margin", code=code)
+
+    return refuse
+
+
+@dataclass
+class ScriptedBroker:
+    """One account's broker in memory: it keeps every order that reached it, and is asked about them by tests."""
+
+    clock: FakeClock
+    account: Account
+    tagged: bool = True
+    script: list[Trouble | None] = field(default_factory=list)  # one for each next place; None is a plain yes
+    book: list[OrderReport] = field(default_factory=list)
+    hidden: set[BrokerOrderId] = field(default_factory=set)  # not in the book yet
+    fill: bool = False  # whether orders fill at once
+    last_price: Decimal = Decimal(1500)
+    unreadable: Exception | None = None  # raised by every read
+    cancel_trouble: list[Exception] = field(default_factory=list)
+    trade_rows: list[Trade] = field(default_factory=list)
+    position_rows: list[Position] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+
+    def receive(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
+        """The order arrives, whatever the client hears of it."""
+        with permit.passing():
+            permit.bytes_sent += 100
+        report = OrderReport(
+            order_id=BrokerOrderId(f"{self.account.id}-{len(self.book) + 1}"),
+            state=OrderState.FILLED if self.fill else OrderState.OPEN,
+            instrument=intent.instrument,
+            side=intent.side,
+            quantity=intent.quantity,
+            type=intent.type,
+            product=intent.product,
+            validity=intent.validity,
+            filled_quantity=intent.quantity if self.fill else 0,
+            limit_price=intent.limit_price,
+            trigger_price=intent.trigger_price,
+            average_price=self.last_price if self.fill else None,
+            tag=tag if self.tagged else None,
+            placed_at=self.clock.now(),
+        )
+        self.book.append(report)
+        return report
+
+    async def place(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
+        self.log.append("place")
+        trouble = self.script.pop(0) if self.script else None
+        answer = trouble(self, intent, tag, permit) if trouble else None
+        return answer or self.receive(intent, tag, permit)
+
+    async def modify(self, order_id: BrokerOrderId, changes: Changes, permit: Permit) -> OrderReport:
+        self.log.append("modify")
+        with permit.passing():
+            permit.bytes_sent += 50
+        row = self.row(order_id)
+        return self.put(replace(row, quantity=changes.quantity or row.quantity, limit_price=changes.limit_price))
+
+    async def cancel(self, order_id: BrokerOrderId) -> OrderReport:
+        self.log.append("cancel")
+        if self.cancel_trouble:
+            raise self.cancel_trouble.pop(0)
+        row = self.row(order_id)
+        return row if row.state in FINAL else self.put(replace(row, state=OrderState.CANCELLED))
+
+    async def orders(self) -> Sequence[OrderReport]:
+        self.log.append("orders")
+        if self.unreadable is not None:
+            raise self.unreadable
+        return [row for row in self.book if row.order_id not in self.hidden]
+
+    async def trades(self) -> Sequence[Trade]:
+        return self.trade_rows
+
+    async def positions(self) -> Sequence[Position]:
+        if self.unreadable is not None:
+            raise self.unreadable
+        return self.position_rows
+
+    async def holdings(self) -> Sequence[Holding]:
+        return []
+
+    async def funds(self) -> Funds:
+        return Funds(Decimal(1_000_000), Decimal(0), Decimal(0), Decimal(1_000_000))
+
+    async def quotes(self, instruments: Sequence[InstrumentId]) -> Mapping[InstrumentId, Quote]:
+        price = self.last_price
+        now = self.clock.now()
+        return {name: Quote(name, price, price, price, price, price, price, price, 0, now) for name in instruments}
+
+    async def instrument(self, instrument: InstrumentId) -> Instrument | None:
+        return Instrument(instrument, instrument.symbol, Kind.EQUITY, Decimal("0.05"), freeze_quantity=100_000)
+
+    async def search(self, text: str, limit: int = 20) -> Sequence[Instrument]:
+        return []
+
+    def row(self, order_id: BrokerOrderId) -> OrderReport:
+        return next(row for row in self.book if row.order_id == order_id)
+
+    def put(self, changed: OrderReport) -> OrderReport:
+        self.book = [changed if row.order_id == changed.order_id else row for row in self.book]
+        return changed
+
+
+class Firm:
+    """A broker firm called `acme` with a scripted line for each account."""
+
+    def __init__(self, clock: FakeClock, mode: Mode = Mode.LIVE, rates: RateLimits | None = None) -> None:
+        self.clock, self.mode, self.rates = clock, mode, rates or RateLimits()
+        self.lines: dict[AccountId, ScriptedBroker] = {}
+
+    def line(self, account: Account) -> ScriptedBroker:
+        return self.lines.setdefault(
+            account.id, ScriptedBroker(self.clock, account, "tagless" not in account.behaviours)
+        )
+
+    @asynccontextmanager
+    async def connect(self, account: Account, _: Mapping[str, str], tools: Tools) -> AsyncIterator[Broker]:
+        yield self.line(account)
+
+    def find(self, name: str) -> BrokerSpec:
+        if name != "acme":
+            raise NotFound(f"there is no broker {name}")
+        return BrokerSpec(
+            name=BrokerName("acme"),
+            title="Acme Broking",
+            mode=self.mode,
+            credentials=(),
+            capabilities=self.capabilities,
+            rates=self.rates,
+            connect=self.connect,
+        )
+
+    def capabilities(self, account: Account) -> Capabilities:
+        return Capabilities(
+            exchanges=frozenset({Exchange.NSE}),
+            types=frozenset(OrderType),
+            products=frozenset({Product.CNC, Product.MIS}),
+            validities=frozenset(Validity),
+            tagged="tagless" not in account.behaviours,
+        )
