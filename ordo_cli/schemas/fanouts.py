@@ -1,0 +1,158 @@
+"""Fan-outs and legs in public."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from ordo_cli.domain import fanouts, legs, orders
+from ordo_cli.schemas.base import Foreign, Moment, Money, Out, Problem
+
+
+class Intent(Out):
+    side: str
+    instrument: str
+    type: str
+    quantity: int
+    limit_price: Money | None
+    trigger_price: Money | None
+    product: str
+    validity: str
+    after_market: bool
+    disclosed: int | None
+    label: Foreign | None
+
+    @classmethod
+    def of(cls, intent: orders.OrderIntent) -> Self:
+        return cls(
+            side=intent.side,
+            instrument=str(intent.instrument),
+            type=intent.type,
+            quantity=intent.quantity,
+            limit_price=intent.limit_price,
+            trigger_price=intent.trigger_price,
+            product=intent.product,
+            validity=intent.validity,
+            after_market=intent.after_market,
+            disclosed=intent.disclosed,
+            label=intent.label,
+        )
+
+
+class Leg(Out):
+    id: str
+    account: str
+    broker: str
+    quantity: int
+    state: str
+    tag: str
+    broker_order_id: Foreign | None
+    filled_quantity: int
+    average_price: Money | None
+    latency_ms: float | None
+    evidence: str | None
+    cancel: str
+    problem: Problem | None
+
+    @classmethod
+    def of(cls, leg: legs.Leg) -> Self:
+        return cls(
+            id=leg.id,
+            account=leg.account,
+            broker=leg.broker,
+            quantity=leg.quantity,
+            state=leg.state,
+            tag=leg.tag,
+            broker_order_id=leg.broker_order_id,
+            filled_quantity=leg.filled_quantity,
+            average_price=leg.average_price,
+            latency_ms=None if leg.latency_ms is None else round(leg.latency_ms, 3),
+            evidence=leg.evidence,
+            cancel=leg.cancel,
+            problem=None if leg.problem is None else Problem.of(leg.problem),
+        )
+
+
+class Summary(Out):
+    legs: int
+    accepted: int
+    filled: int
+    refused: int
+    not_sent: int
+    unknown: int
+
+
+class FanOut(Out):
+    id: str
+    key: Foreign
+    mode: str
+    outcome: str
+    created_at: Moment
+    replayed: bool
+    intent: Intent
+    summary: Summary
+    legs: tuple[Leg, ...]
+
+    @classmethod
+    def of(cls, fan_out: fanouts.FanOut) -> Self:
+        tally = fan_out.summary
+        return cls(
+            id=fan_out.id,
+            key=fan_out.key,
+            mode=fan_out.mode,
+            outcome=fan_out.outcome,
+            created_at=fan_out.created_at,
+            replayed=fan_out.replayed,
+            intent=Intent.of(fan_out.intent),
+            summary=Summary(
+                legs=tally.legs,
+                accepted=tally.accepted,
+                filled=tally.filled,
+                refused=tally.refused,
+                not_sent=tally.not_sent,
+                unknown=tally.unknown,
+            ),
+            legs=tuple(Leg.of(leg) for leg in fan_out.legs),
+        )
+
+
+class Order(Leg):
+    """One leg as `order list` and `order show` tell it: with what was asked for."""
+
+    fanout: str
+    key: Foreign
+    mode: str
+    intent: Intent
+    created_at: Moment
+    sent_at: Moment | None
+    answered_at: Moment | None
+    attempt: int
+
+
+def fan_out(value: fanouts.FanOut) -> dict[str, Any]:
+    """One fan-out as everybody outside sees it."""
+    return FanOut.of(value).model_dump(mode="json")
+
+
+def fan_outs(values: Sequence[fanouts.FanOut]) -> list[dict[str, Any]]:
+    return [fan_out(value) for value in values]
+
+
+def leg(value: legs.Leg) -> dict[str, Any]:
+    return Leg.of(value).model_dump(mode="json")
+
+
+def order(fan_out: fanouts.FanOut, value: legs.Leg) -> dict[str, Any]:
+    """One leg with the intent it carries."""
+    whole = Order(
+        **Leg.of(value).model_dump(),
+        fanout=fan_out.id,
+        key=fan_out.key,
+        mode=fan_out.mode,
+        intent=Intent.of(fan_out.intent),
+        created_at=fan_out.created_at,
+        sent_at=value.sent_at,
+        answered_at=value.answered_at,
+        attempt=value.attempt,
+    )
+    return whole.model_dump(mode="json")
