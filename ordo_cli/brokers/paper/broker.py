@@ -1,0 +1,135 @@
+"""The paper broker: one account's line to the exchange on this machine, with the troubles that the account was told to have.
+
+Quirks. Shares bought for delivery are positions until midnight in India and holdings from then on; a delivery sale of
+holdings takes them at once and leaves no short position. A market order carries a protection price and rests at it. The
+answer to an order comes after the exchange has handled it, so a marketable order is reported filled straight away.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from ordo_cli.brokers.base import Broker, Permit, Tools
+from ordo_cli.brokers.paper import views
+from ordo_cli.brokers.paper.amounts import SECOND
+from ordo_cli.brokers.paper.behaviours import Behaviour, behaviour_of
+from ordo_cli.brokers.paper.exchange import Answer
+from ordo_cli.brokers.paper.line import Line, line
+from ordo_cli.brokers.paper.messages import Message, cancel_message, modify_message, place_message
+from ordo_cli.domain.accounts import Account
+from ordo_cli.domain.errors import NoAnswer, Rejected, SessionExpired, Unreachable
+from ordo_cli.domain.instruments import Instrument, InstrumentId
+from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, Tag
+from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
+
+T = TypeVar("T")
+LOOK_AGAIN = 0.002  # seconds between looks for an answer that should be there
+
+
+class PaperBroker:
+    def __init__(self, account: Account, tools: Tools, shared: Line) -> None:
+        self._account = account.id
+        self._behaviour: Behaviour = behaviour_of(account)
+        self._clock = tools.clock
+        self._patience = self._behaviour.patience(tools.read_timeout)
+        self._line = shared
+        self._exchange = shared.exchange
+
+    async def place(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
+        return await self._ask(place_message(self._account, intent, tag, self._behaviour), permit, self._behaviour.silent is not None)
+
+    async def modify(self, order_id: BrokerOrderId, changes: Changes, permit: Permit) -> OrderReport:
+        message = modify_message(self._account, order_id, changes, self._behaviour)
+        return await self._ask(message, permit, self._behaviour.silent is not None)
+
+    async def cancel(self, order_id: BrokerOrderId) -> OrderReport:
+        return await self._ask(cancel_message(self._account, order_id, self._behaviour), None, self._behaviour.silent_cancel)
+
+    async def orders(self) -> Sequence[OrderReport]:
+        behaviour = self._behaviour
+        return await self._read(views.orders, round(behaviour.lagging * SECOND), not behaviour.tagless)
+
+    async def trades(self) -> Sequence[Trade]:
+        return await self._read(views.trades, round(self._behaviour.lagging * SECOND))
+
+    async def positions(self) -> Sequence[Position]:
+        return await self._read(views.positions)
+
+    async def holdings(self) -> Sequence[Holding]:
+        return await self._read(views.holdings)
+
+    async def funds(self) -> Funds:
+        return await self._read(views.funds)
+
+    async def quotes(self, instruments: Sequence[InstrumentId]) -> Mapping[InstrumentId, Quote]:
+        self._reachable()
+        return await self._line.run(views.quotes, self._exchange, instruments)
+
+    async def instrument(self, instrument: InstrumentId) -> Instrument | None:
+        self._reachable()
+        return await self._line.run(views.instrument, self._exchange, instrument)
+
+    async def search(self, text: str, limit: int = 20) -> Sequence[Instrument]:
+        self._reachable()
+        return await self._line.run(views.search, self._exchange, text, limit)
+
+    def _reachable(self) -> None:
+        if self._behaviour.down:
+            raise Unreachable("the paper exchange is down, as this account was told to find it")
+
+    async def _read(self, view: Callable[..., T], *values: object) -> T:
+        self._reachable()
+        if self._behaviour.expired:
+            raise SessionExpired(f"the session of {self._account} has expired", code="SESSION")
+        return await self._line.run(_answered, view, self._exchange, self._account, *values)
+
+    async def _ask(self, message: Message, permit: Permit | None, silent: bool) -> OrderReport:
+        self._reachable()
+        if message.delay or silent:
+            number = await self._line.run(self._exchange.send, message, permit)
+            answer = await self._wait(number, message.delay, silent)
+        else:
+            answer = await self._line.run(self._send_and_hear, message, permit)
+        return self._told(answer)
+
+    def _send_and_hear(self, message: Message, permit: Permit | None) -> Answer:
+        answer = self._exchange.answer(self._exchange.send(message, permit))
+        assert answer is not None  # due at once; a clock set back between the two lines would make it wait
+        return answer
+
+    async def _wait(self, number: int, delay: float, silent: bool) -> Answer:
+        """Wait as a sender waits. Raises NoAnswer when patience ends first."""
+        if not silent and delay < self._patience:
+            await self._clock.sleep(delay)
+            while (answer := await self._line.run(self._exchange.answer, number)) is None:
+                await self._clock.sleep(LOOK_AGAIN)
+            return answer
+        if silent:
+            await self._line.run(self._exchange.answer, number)
+        await self._clock.sleep(self._patience)
+        raise NoAnswer(f"{self._account} gave no answer within {self._patience:g} seconds")
+
+    def _told(self, answer: Answer) -> OrderReport:
+        if answer.code == "SESSION":
+            raise SessionExpired(f"the session of {self._account} has expired", code="SESSION")
+        if answer.code is not None:
+            raise Rejected(answer.message or answer.code, code=answer.code)
+        assert answer.order is not None
+        return views.report(answer.order, tagged=not self._behaviour.tagless)
+
+
+def _answered(view: Callable[..., T], *values: object) -> T:
+    try:
+        return view(*values)
+    except sqlite3.Error as error:
+        raise NoAnswer(f"the paper exchange's file could not be read: {error}") from error
+
+
+@asynccontextmanager
+async def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> AsyncIterator[Broker]:
+    """Open the line of one account; paper needs no credentials."""
+    async with line(tools) as shared:
+        yield PaperBroker(account, tools, shared)
