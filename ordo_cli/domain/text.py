@@ -21,6 +21,7 @@ _UNSEEN = re.compile(
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # soft hyphen, joiners, fillers, the Arabic mark
     r"\u200b-\u200f\u202a-\u202e\u2060-\u206f"  # zero-width, direction overrides and isolates
     r"\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"  # fillers, variation selectors, BOM, annotations
+    r"\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd\U00013430-\U0001343f"  # the other controls
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"  # format controls, tags
 )
 _LONE = re.compile(r"[\ud800-\udfff]")
