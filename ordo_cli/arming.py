@@ -30,12 +30,17 @@ def path_of(run: str, kind: str, name: str) -> str:
     return os.path.join(run, "armed.d", PREFIXES[kind] + name)
 
 
-def arm(run: str, kind: str, name: str, epoch: int, nonce: str) -> None:
-    """Write the arming file so that it survives a power cut. It appears whole or not at all."""
-    path = path_of(run, kind, name)
+def ready(run: str) -> None:
+    """Create the folders and the lock file that arming needs."""
     for folder in (run, os.path.join(run, "armed.d")):
         os.makedirs(folder, mode=0o700, exist_ok=True)
     os.close(os.open(os.path.join(run, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def arm(run: str, kind: str, name: str, epoch: int, nonce: str) -> None:
+    """Write the arming file so that it survives a power cut. It appears whole or not at all."""
+    path = path_of(run, kind, name)
+    ready(run)
     beside = f"{path}.new-{os.getpid()}-{nonce}"
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -76,8 +81,9 @@ def pressed(run: str) -> int:
 
 def note_press(run: str) -> None:
     """Change the stamp of `pressed`; touching a time needs no free space."""
+    now = time.time_ns()  # the system's own stamp of a file may be 4 ms old
     try:  # noqa: SIM105  contextlib costs 1 ms, which a kill does not have
-        os.utime(os.path.join(run, LOCK))
+        os.utime(os.path.join(run, LOCK), ns=(now, now))
     except OSError:
         pass  # no lock file: senders fail closed without it, and a release has nothing to trust
 

@@ -1,0 +1,61 @@
+"""Exits: which open orders protect a position, and how much of it may be closed without ever turning it around."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport, OrderState
+from ordo_cli.domain.portfolio import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The units of a position that no order is taking off yet."""
+
+    position: Position
+    quantity: int
+
+
+def protective(book: Iterable[OrderReport], positions: Iterable[Position]) -> set[BrokerOrderId]:
+    """Stops opposite to an open position, up to its size: what is beyond it would open a new one."""
+    spared: set[BrokerOrderId] = set()
+    rows = [row for row in book if _is_stop(row)]
+    for position in positions:
+        room = abs(position.quantity)
+        for row in rows:
+            if _reduces(row, position) and 0 < row.pending_quantity <= room:
+                room -= row.pending_quantity
+                spared.add(row.order_id)
+    return spared
+
+
+def exits(positions: Iterable[Position], book: Sequence[OrderReport]) -> list[Exit]:
+    """What is left to close of each position, net of orders that are already taking it off.
+
+    A stop that waits for its trigger is none of those: it takes nothing off while it waits.
+    """
+    found = []
+    for position in positions:
+        taking = sum(row.pending_quantity for row in book if _reduces(row, position) and not _waits(row))
+        quantity = abs(position.quantity) - taking
+        if quantity > 0:
+            found.append(Exit(position, quantity))
+    return found
+
+
+def _reduces(row: OrderReport, position: Position) -> bool:
+    return (
+        row.state not in FINAL
+        and row.instrument == position.instrument
+        and row.product is position.product
+        and row.side.sign * position.quantity < 0
+    )
+
+
+def _is_stop(row: OrderReport) -> bool:
+    return row.trigger_price is not None
+
+
+def _waits(row: OrderReport) -> bool:
+    return _is_stop(row) and row.state is not OrderState.PARTIAL
