@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -70,8 +70,8 @@ class Rule:
 
 
 def _number(value: object) -> Decimal:
-    text = str(value) if isinstance(value, int | Decimal | str) and not isinstance(value, bool) else repr(value)
-    if not _NUMBER.fullmatch(text):
+    text = str(value)
+    if isinstance(value, bool | float) or not _NUMBER.fullmatch(text):
         raise Invalid(f"{shown(text)} is not a number of zero or more", hint="write it like 200000 or 2.5")
     return Decimal(text)
 
@@ -183,7 +183,7 @@ class LimitBook:
     ) -> str:
         """The command, or commands, that would let `needed` pass; a paper account needs a tenth of it."""
         if needed is not None and paper and RULES[limit].scaled:
-            needed = -(-Decimal(needed) // PAPER_FACTOR)
+            needed = (Decimal(needed) / PAPER_FACTOR).to_integral_value(ROUND_CEILING)
         value = "VALUE" if needed is None else format(Decimal(needed), "f")
         return " && ".join(f"ordo config set {path} {value}" for path in self.deciding(limit, account))
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from ordo_cli import arming, brokers, config
+from ordo_cli import arming, config
 from ordo_cli.brokers.base import BrokerSpec
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
@@ -52,7 +52,7 @@ async def add(desk: Desk, name: str, broker: str, wishes: Wishes, credentials: M
 
     Gives the steps of that set-up. Raises Invalid before anything is written when something makes no sense.
     """
-    spec = brokers.spec(broker)
+    spec = desk.find(broker)
     account = _wished(Account(AccountId(name), BrokerName(broker)), wishes)
     _check(account, spec, wishes)
     _check_credentials(spec, credentials)
@@ -73,7 +73,7 @@ async def add(desk: Desk, name: str, broker: str, wishes: Wishes, credentials: M
 async def edit(desk: Desk, name: str, wishes: Wishes, credentials: Mapping[str, str]) -> Account:
     """Change an account. New groups bring their arming files with them."""
     before = await desk.store.accounts.get(AccountId(name))
-    spec = brokers.spec(before.broker)
+    spec = desk.spec(before)
     account = _wished(before, wishes)
     _check(account, spec, wishes)
     _check_credentials(spec, credentials, all_of_them=False)
@@ -106,7 +106,7 @@ async def remove(desk: Desk, name: str) -> None:
             hint=f"settle them first: ordo fanout reconcile; ordo order cancel-all {account.id}",
             code="unsettled",
         )
-    fields = brokers.spec(account.broker).credentials
+    fields = desk.spec(account).credentials
     if fields:
         desk.secrets.remove(account.id, fields)
     await desk.store.accounts.remove(account.id)
@@ -145,16 +145,15 @@ async def set_value(desk: Desk, path: str, text: str) -> None:
         await desk.store.audit.append("limit-change", {"setting": path, "from": before, "to": text}, {})
 
 
-def read_credentials(text: str, spec_name: str) -> dict[str, str]:
+def read_credentials(text: str, broker: str, wanted: Sequence[str]) -> dict[str, str]:
     """The fields of a secrets file, JSON or TOML. Errors name places and fields, never what stands there."""
     try:
         found = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
     except (ValueError, RecursionError):
         raise Invalid("the secrets file is neither TOML nor JSON", hint='write lines like: api_key = "…"') from None
-    wanted = brokers.spec(spec_name).credentials
     for field, value in found.items():
         if field not in wanted:
-            raise Invalid(f"{spec_name} has no credential {shown(str(field))}", hint="it needs: " + _listed(wanted))
+            raise Invalid(f"{broker} has no credential {shown(str(field))}", hint="it needs: " + _listed(wanted))
         if not isinstance(value, str):
             raise Invalid(f"{field} in the secrets file is not a text", hint="put it in quotes")
     return dict(found)
