@@ -1,4 +1,4 @@
-"""The paper broker: an exchange in a file on this machine, for rehearsing orders and trouble without a broker or a network."""
+"""The paper broker: an exchange in a file on this machine, for rehearsing orders and trouble without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole numbers for the exchange's file: prices in ten-thousandths of a rupee, times in microseconds since 1970, days in India."""
+"""Whole numbers for the exchange's file: prices in ten-thousandths of a rupee, times in microseconds, days in India."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 def to_units(price: Decimal) -> int:
-    """The price as a whole number. One finer than that becomes odd, which no tick is, so it cannot slip through as another."""
+    """The price as a whole number. A finer one becomes odd, which no tick is, so it cannot slip through as another."""
     scaled = price.scaleb(4)
     units = int(scaled)
     return units if units == scaled else units | 1

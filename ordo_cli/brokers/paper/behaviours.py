@@ -72,7 +72,9 @@ def behaviour_of(account: Account) -> Behaviour:
         elif word in BEHAVIOURS:
             facts[word.replace("-", "_")] = True
         else:
-            raise Invalid(f"{shown(word)} is not a behaviour of a paper account", hint="behaviours are: " + " ".join(BEHAVIOURS))
+            raise Invalid(
+                f"{shown(word)} is not a behaviour of a paper account", hint="behaviours are: " + " ".join(BEHAVIOURS)
+            )
     return Behaviour(**facts)  # type: ignore[arg-type]  # names and types are those of the branches above
 
 
@@ -85,7 +87,9 @@ def check_account(account: Account) -> None:
 
 def _seconds(word: str, value: str) -> float:
     if not _NUMBER.fullmatch(value) or float(value) <= 0:
-        raise Invalid(f"{shown(word)} needs a number above zero", hint="write it like latency=250 (ms), late=5 (seconds)")
+        raise Invalid(
+            f"{shown(word)} needs a number above zero", hint="write it like latency=250 (ms), late=5 (seconds)"
+        )
     return float(value)
 
 

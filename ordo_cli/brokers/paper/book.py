@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ordo_cli.brokers.paper.amounts import SECOND, date_of, day_of
 
-AMO, STOP, BOOK, DONE = "amo", "stop", "book", "done"  # an order waits for the opening, for its trigger, in the book, or for nothing
+# An order waits for the opening, for its trigger, in the book, or for nothing.
+AMO, STOP, BOOK, DONE = "amo", "stop", "book", "done"
 FILLED, CANCELLED, EXPIRED, REJECTED = "filled", "cancelled", "expired", "rejected"
-COLUMNS = (
-    "number, account, tag, instrument, side, quantity, type, product, validity, limit_price, trigger_price, disclosed, day, arrived,"
-    " phase, outcome, filled, value, book_price, priority, held, unit_margin, opening, code, message"
+_CHANGING = (
+    "phase",
+    "outcome",
+    "filled",
+    "value",
+    "book_price",
+    "priority",
+    "held",
+    "unit_margin",
+    "opening",
+    "message",
 )
-_PLACES = ", ".join("?" * len(COLUMNS.split(",")))
+_PRICES = ("quantity", "limit_price", "trigger_price")
+_REMEMBERED = ("number", *_PRICES, "phase", "outcome", "filled", "value", "message")
 SEEN_AFTER_MIDNIGHT = 3_600 * SECOND  # an order stays in sight for an hour after its day
 
 
@@ -57,6 +67,15 @@ class Order:
         return self.unit_margin * min(self.remaining, self.opening)
 
 
+_COLUMNS = tuple(Order.__slots__)
+# Statements are made of this package's own words; values always travel beside them.
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM orders WHERE "  # noqa: S608
+_INSERT = f"INSERT INTO orders VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_UPDATE = f"UPDATE orders SET {', '.join(f'{name} = ?' for name in _PRICES + _CHANGING)} WHERE number = ?"  # noqa: S608
+_REMEMBER = f"INSERT INTO history ({', '.join(_REMEMBERED)}, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_THEN = f"SELECT {', '.join(_REMEMBERED)} FROM history"  # noqa: S608
+
+
 class Book:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -72,49 +91,15 @@ class Book:
         return found
 
     def add(self, order: Order) -> None:
-        self._db.execute(f"INSERT INTO orders VALUES ({_PLACES})", tuple(getattr(order, name) for name in Order.__slots__))
+        self._db.execute(_INSERT, _values(order, _COLUMNS))
 
     def save(self, order: Order, at: int) -> None:
         """Write the row back, and what it says now into the history."""
-        self._db.execute(
-            "UPDATE orders SET quantity = ?, limit_price = ?, trigger_price = ?, phase = ?, outcome = ?, filled = ?, value = ?,"
-            " book_price = ?, priority = ?, held = ?, unit_margin = ?, opening = ?, code = ?, message = ? WHERE number = ?",
-            (
-                order.quantity,
-                order.limit_price,
-                order.trigger_price,
-                order.phase,
-                order.outcome,
-                order.filled,
-                order.value,
-                order.book_price,
-                order.priority,
-                order.held,
-                order.unit_margin,
-                order.opening,
-                order.code,
-                order.message,
-                order.number,
-            ),
-        )
+        self._db.execute(_UPDATE, (*_values(order, _PRICES + _CHANGING), order.number))
         self.remember(order, at)
 
     def remember(self, order: Order, at: int) -> None:
-        self._db.execute(
-            "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                order.number,
-                at,
-                order.quantity,
-                order.limit_price,
-                order.trigger_price,
-                order.phase,
-                order.outcome,
-                order.filled,
-                order.value,
-                order.message,
-            ),
-        )
+        self._db.execute(_REMEMBER, (*_values(order, _REMEMBERED), at))
 
     def end(self, order: Order, outcome: str, at: int, message: str | None = None) -> None:
         order.phase, order.outcome = DONE, outcome
@@ -126,7 +111,7 @@ class Book:
 
     def where(self, condition: str, *values: object) -> Iterator[Order]:
         """The rows that meet a condition, read at once so that they may be changed on the way."""
-        rows = self._db.execute(f"SELECT {COLUMNS} FROM orders WHERE {condition}", values).fetchall()
+        rows = self._db.execute(_SELECT + condition, values).fetchall()
         return (Order(*row) for row in rows)
 
     def best_against(self, order: Order, price: int) -> Order | None:
@@ -153,20 +138,12 @@ class Book:
     def _as_it_was(self, order: Order, at: int) -> bool:
         """Set the order back to what its history said then; False when it was not there yet."""
         row = self._db.execute(
-            "SELECT quantity, limit_price, trigger_price, phase, outcome, filled, value, message FROM history"
-            " WHERE number = ? AND at <= ? ORDER BY at DESC, rowid DESC LIMIT 1",
-            (order.number, at),
+            _THEN + " WHERE number = ? AND at <= ? ORDER BY at DESC, rowid DESC LIMIT 1", (order.number, at)
         ).fetchone()
-        if row is None:
-            return False
-        (
-            order.quantity,
-            order.limit_price,
-            order.trigger_price,
-            order.phase,
-            order.outcome,
-            order.filled,
-            order.value,
-            order.message,
-        ) = row
-        return True
+        for name, value in zip(_REMEMBERED, row or (), strict=False):
+            setattr(order, name, value)
+        return row is not None
+
+
+def _values(order: Order, names: Sequence[str]) -> tuple[object, ...]:
+    return tuple(getattr(order, name) for name in names)

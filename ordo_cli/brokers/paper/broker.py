@@ -1,4 +1,4 @@
-"""The paper broker: one account's line to the exchange on this machine, with the troubles that the account was told to have.
+"""The paper broker: one account's line to the exchange on this machine, with the troubles it was told to have.
 
 Quirks. Shares bought for delivery are positions until midnight in India and holdings from then on; a delivery sale of
 holdings takes them at once and leaves no short position. A market order carries a protection price and rests at it. The
@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 from ordo_cli.brokers.base import Broker, Permit, Tools
 from ordo_cli.brokers.paper import views
@@ -25,7 +24,6 @@ from ordo_cli.domain.instruments import Instrument, InstrumentId
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, Tag
 from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
 
-T = TypeVar("T")
 LOOK_AGAIN = 0.002  # seconds between looks for an answer that should be there
 
 
@@ -39,14 +37,18 @@ class PaperBroker:
         self._exchange = shared.exchange
 
     async def place(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
-        return await self._ask(place_message(self._account, intent, tag, self._behaviour), permit, self._behaviour.silent is not None)
+        return await self._ask(
+            place_message(self._account, intent, tag, self._behaviour), permit, self._behaviour.silent is not None
+        )
 
     async def modify(self, order_id: BrokerOrderId, changes: Changes, permit: Permit) -> OrderReport:
         message = modify_message(self._account, order_id, changes, self._behaviour)
         return await self._ask(message, permit, self._behaviour.silent is not None)
 
     async def cancel(self, order_id: BrokerOrderId) -> OrderReport:
-        return await self._ask(cancel_message(self._account, order_id, self._behaviour), None, self._behaviour.silent_cancel)
+        return await self._ask(
+            cancel_message(self._account, order_id, self._behaviour), None, self._behaviour.silent_cancel
+        )
 
     async def orders(self) -> Sequence[OrderReport]:
         behaviour = self._behaviour
@@ -80,7 +82,7 @@ class PaperBroker:
         if self._behaviour.down:
             raise Unreachable("the paper exchange is down, as this account was told to find it")
 
-    async def _read(self, view: Callable[..., T], *values: object) -> T:
+    async def _read[T](self, view: Callable[..., T], *values: object) -> T:
         self._reachable()
         if self._behaviour.expired:
             raise SessionExpired(f"the session of {self._account} has expired", code="SESSION")
@@ -121,7 +123,7 @@ class PaperBroker:
         return views.report(answer.order, tagged=not self._behaviour.tagless)
 
 
-def _answered(view: Callable[..., T], *values: object) -> T:
+def _answered[T](view: Callable[..., T], *values: object) -> T:
     try:
         return view(*values)
     except sqlite3.Error as error:

@@ -1,4 +1,4 @@
-"""Why the paper exchange says no: every code it can give, each with its sentence. The list is whole, so all are definitive."""
+"""Why the paper exchange says no: every code it can give, each with its sentence; the list is whole, all definitive."""
 
 from __future__ import annotations
 
@@ -29,5 +29,7 @@ class Rejection(Exception):
 
     def __init__(self, code: str, **facts: object) -> None:
         self.code = code
-        self.message = REJECTIONS.get(code, "refused with {code}, as this account was told to").format(code=code, **facts)
+        self.message = REJECTIONS.get(code, "refused with {code}, as this account was told to").format(
+            code=code, **facts
+        )
         super().__init__(self.message)

@@ -203,6 +203,22 @@ def _facts_of(order: Order) -> dict[str, object]:
         "state": REJECTED,
         "filled": 0,
         **dict.fromkeys(
-            "lot freeze what price tick lower upper word last needed available free seconds limit".split(), unknown
+            [
+                "lot",
+                "freeze",
+                "what",
+                "price",
+                "tick",
+                "lower",
+                "upper",
+                "word",
+                "last",
+                "needed",
+                "available",
+                "free",
+                "seconds",
+                "limit",
+            ],
+            unknown,
         ),
     }

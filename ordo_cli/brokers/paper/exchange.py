@@ -1,4 +1,4 @@
-"""The exchange: one file, changed in whole transactions by any number of processes; time moves it whenever it is asked."""
+"""The exchange: one file, changed in whole transactions by any number of processes; to ask it is to move it on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ordo_cli.brokers.paper.amounts import SECOND, day_of, micros
 from ordo_cli.brokers.paper.book import Book, Order
 from ordo_cli.brokers.paper.counter import Counter
 from ordo_cli.brokers.paper.feed import Feed
-from ordo_cli.brokers.paper.hours import Hours
+from ordo_cli.brokers.paper.hours import ALWAYS, Hours
 from ordo_cli.brokers.paper.ledger import SEED_FUNDS, Ledger
 from ordo_cli.brokers.paper.listing import listing
 from ordo_cli.brokers.paper.market import Market
@@ -29,8 +29,11 @@ class Rules:
     """How this exchange is set up; every process that uses one file must give the same."""
 
     seed: int = 1
-    hours: Hours = Hours()
+    hours: Hours = ALWAYS
     funds: int = SEED_FUNDS
+
+
+USUAL = Rules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Answer:
 class Exchange:
     """A handle on the file for one thread at a time."""
 
-    def __init__(self, path: str, clock: Clock, rules: Rules = Rules()) -> None:
+    def __init__(self, path: str, clock: Clock, rules: Rules = USUAL) -> None:
         self.path = path
         self.clock = clock
         self.db = open_file(path)
@@ -73,7 +76,7 @@ class Exchange:
 
     @contextmanager
     def moment(self) -> Iterator[int]:
-        """One transaction at the present: all that was due has happened. Raises Unreachable when the file is held or broken."""
+        """One transaction at the present: all that was due has happened. Raises Unreachable when the file is held."""
         try:
             self.db.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:

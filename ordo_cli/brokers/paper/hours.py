@@ -40,8 +40,11 @@ class Hours:
         return day
 
     def boundaries(self, after: int, until: int) -> Iterator[tuple[int, str, int]]:
-        """What turns with `after < time <= until`, in order: (time, "open", "close" or "midnight", the day that it opens or ends)."""
+        """What turns in `after < time <= until`, in order: (time, "open", "close" or "midnight", of which day)."""
         for day in range(day_of(after) - 1, day_of(until) + 1):
             for at, kind in ((self.opens(day), "open"), (self.closes(day), "close"), (midnight(day + 1), "midnight")):
                 if after < at <= until and (kind == "midnight" or self.trading(day)):
                     yield at, kind, day
+
+
+ALWAYS = Hours()

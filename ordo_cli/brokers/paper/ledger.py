@@ -57,12 +57,16 @@ class Ledger:
         return Position(*row) if row else Position()
 
     def positions(self, account: str) -> list[tuple[str, str, Position]]:
-        rows = self._db.execute("SELECT instrument, product, net, cost, realised FROM positions WHERE account = ?", (account,))
+        rows = self._db.execute(
+            "SELECT instrument, product, net, cost, realised FROM positions WHERE account = ?", (account,)
+        )
         return [(row[0], row[1], Position(*row[2:])) for row in rows.fetchall()]
 
     def holdings(self, account: str) -> list[tuple[str, int, int]]:
         """(instrument, quantity, what they cost)."""
-        rows = self._db.execute("SELECT instrument, quantity, cost FROM holdings WHERE account = ? AND quantity > 0", (account,))
+        rows = self._db.execute(
+            "SELECT instrument, quantity, cost FROM holdings WHERE account = ? AND quantity > 0", (account,)
+        )
         return rows.fetchall()
 
     def held(self, account: str, instrument: str) -> tuple[int, int]:
@@ -74,8 +78,8 @@ class Ledger:
     def waiting(self, order: Order) -> int:
         """Units that the account's other live orders of this side, instrument and product still want."""
         row = self._db.execute(
-            "SELECT coalesce(sum(quantity - filled), 0) FROM orders WHERE account = ? AND instrument = ? AND phase <> 'done'"
-            " AND product = ? AND side = ? AND number <> ?",
+            "SELECT coalesce(sum(quantity - filled), 0) FROM orders WHERE account = ? AND instrument = ?"
+            " AND phase <> 'done' AND product = ? AND side = ? AND number <> ?",
             (order.account, order.instrument, order.product, order.side, order.number),
         ).fetchone()
         return int(row[0])
@@ -83,7 +87,8 @@ class Ledger:
     def used(self, account: str) -> int:
         """Money tied up in open orders and positions."""
         orders = self._db.execute(
-            "SELECT coalesce(sum(unit_margin * min(quantity - filled, opening)), 0) FROM orders WHERE account = ? AND phase <> 'done'",
+            "SELECT coalesce(sum(unit_margin * min(quantity - filled, opening)), 0) FROM orders"
+            " WHERE account = ? AND phase <> 'done'",
             (account,),
         ).fetchone()
         return int(orders[0]) + sum(
@@ -118,7 +123,9 @@ class Ledger:
 
     def close_day(self, day: int, at: int) -> None:
         """The closing: intraday positions are squared off at the last price, contracts that expire are settled."""
-        rows = self._db.execute("SELECT account, instrument, product, net, cost, realised FROM positions WHERE net <> 0").fetchall()
+        rows = self._db.execute(
+            "SELECT account, instrument, product, net, cost, realised FROM positions WHERE net <> 0"
+        ).fetchall()
         for account, instrument, product, *figures in rows:
             item = listing(instrument, None)
             expired = item is not None and item.expiry is not None and item.expiry <= date_of(day)

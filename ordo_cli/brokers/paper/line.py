@@ -7,7 +7,6 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 from ordo_cli.brokers.base import Tools
 from ordo_cli.brokers.paper.amounts import SCALE
@@ -16,7 +15,6 @@ from ordo_cli.brokers.paper.hours import Hours
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.money import shown
 
-T = TypeVar("T")
 FILE = "paper.db"
 OPTIONS = {
     "hours": "always (default), or exchange: 09:15 to 15:30 on weekdays in India",
@@ -51,14 +49,14 @@ def _whole(options: Mapping[str, str], name: str) -> int | None:
 
 
 class Line:
-    """The exchange in its worker thread: the event loop never waits for the file, and a thousand accounts open it once."""
+    """The exchange in its worker thread: the event loop never waits for it, and a thousand accounts open it once."""
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self.users = 0
         self._worker = ThreadPoolExecutor(1, "paper-exchange")
 
-    async def run(self, work: Callable[..., T], *values: object) -> T:
+    async def run[T](self, work: Callable[..., T], *values: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work, *values)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What the paper exchange trades: sixty-odd equities of NSE, and futures and options on two indices that never go stale."""
+"""What the paper exchange trades: sixty-odd equities of NSE, futures and options on two indices that never go stale."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from decimal import Decimal
 
 from ordo_cli.brokers.paper.amounts import SCALE, date_of
 from ordo_cli.domain.errors import Invalid
-from ordo_cli.domain.instruments import Contract, Exchange, InstrumentId, Kind, Right, contract_of, parse_instrument, symbol_of
+from ordo_cli.domain.instruments import (
+    Contract,
+    Exchange,
+    InstrumentId,
+    Kind,
+    Right,
+    contract_of,
+    parse_instrument,
+    symbol_of,
+)
 
 # symbol, name, ISIN where it is certain, price in rupees that the feed moves around
 EQUITIES = (

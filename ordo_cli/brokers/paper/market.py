@@ -1,4 +1,4 @@
-"""The market in each instrument now: the feed's price or the one that the user has set, its band, and what is on offer."""
+"""The market in each instrument now: the feed's price or the one that the user set, its band, and what is on offer."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ class Market:
 
     def _taken(self, item: Listing, side: int, at: int) -> int:
         row = self._db.execute(
-            "SELECT quantity FROM taken WHERE instrument = ? AND side = ? AND second = ?", (str(item.id), side, at // SECOND)
+            "SELECT quantity FROM taken WHERE instrument = ? AND side = ? AND second = ?",
+            (str(item.id), side, at // SECOND),
         ).fetchone()
         return row[0] if row else 0
 

@@ -89,8 +89,8 @@ class Matching:
         if not offers:
             return
         crossed = (
-            f"instrument = ? AND side = ? AND phase = 'book' AND held = 0 AND side * book_price >= ? ORDER BY side * book_price DESC,"
-            " priority, number"
+            "instrument = ? AND side = ? AND phase = 'book' AND held = 0 AND side * book_price >= ?"
+            " ORDER BY side * book_price DESC, priority, number"
         )
         for order in self._book.where(crossed, str(item.id), side, side * offers[0][0]):
             before = order.filled

@@ -1,4 +1,4 @@
-"""The passage of time at the exchange: messages arrive, the feed moves, the day ends, all in the order in which it happened."""
+"""The passage of time: messages arrive, the feed moves, the day ends, all in the order in which it happened."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class Passage:
         """Bring the exchange to this moment. A clock that was set back moves nothing but the messages that are due."""
         reached = self._db.execute("SELECT advanced FROM clock").fetchone()[0] or now
         due = self._db.execute(
-            "SELECT number, kind, account, tag, body, sent, due FROM inbox WHERE handled IS NULL AND due <= ? ORDER BY due, number",
+            "SELECT number, kind, account, tag, body, sent, due FROM inbox"
+            " WHERE handled IS NULL AND due <= ? ORDER BY due, number",
             (now,),
         ).fetchall()
         for number, kind, account, tag, body, sent, at in due:

@@ -1,4 +1,4 @@
-"""The exchange's file: its tables, and opening it. Made once, whole, and put in place by a link, so that no process sees half of it."""
+"""The exchange's file: its tables, and opening it; made whole beside its place, so that no process sees half of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ordo_cli.domain.errors import Unreachable
 VERSION = 1
 TABLES = """
 CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), advanced INTEGER NOT NULL);
+INSERT INTO clock VALUES (1, 0);
 CREATE TABLE inbox (
   number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, account TEXT NOT NULL, tag TEXT, body TEXT NOT NULL,
   sent INTEGER NOT NULL, elapsed REAL NOT NULL, due INTEGER NOT NULL,
@@ -85,7 +86,8 @@ def _make(path: str) -> None:
     try:
         db = sqlite3.connect(beside, isolation_level=None)
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(f"BEGIN; {TABLES} INSERT INTO clock VALUES (1, 0); PRAGMA user_version = {VERSION}; COMMIT")
+        db.executescript(TABLES)
+        db.execute(f"PRAGMA user_version = {VERSION}")
         db.close()
         os.link(beside, path)
     except FileExistsError:
