@@ -253,39 +253,16 @@ def _record(home: "Home", press: Press, outcome: Outcome, there: bool) -> None:
 
 
 def _write_row(home: "Home", press: Press, at: float, there: bool) -> bool:
-    from ordo_cli.store.chain import Origin  # with sqlite3, 8 ms: after the stop, never before it
-    from ordo_cli.store.driver import Ask, run_now
-    from ordo_cli.store.switches import engage_body
-
-    def names_something() -> "Body[bool]":
-        if there or press.kind == "global" or (yield Ask("switch", {"kind": press.kind, "name": press.name})):
-            return True
-        column = {"account": 0, "broker": 1, "group": 2}[press.kind]
-        rows = yield Ask("accounts")
-        quoted = press.name if column < 2 else f'"{press.name}"'
-        return any(quoted == row[column] if column < 2 else quoted in row[column] for row in rows)
+    from ordo_cli.store.driver import run_now  # with sqlite3, 8 ms: after the stop, never before it
+    from ordo_cli.store.switches import engage_body, names_something
 
     def body() -> "Body[bool]":
-        if not (yield from names_something()):
+        if not there and not (yield from names_something(press.kind, press.name)):
             return False
-        yield from engage_body(press.kind, press.name, press.level, press.reason or None, origin)
+        yield from engage_body(press.kind, press.name, press.level, press.reason or None, ACTOR, at)
         return True
 
-    host = os.uname().nodename if hasattr(os, "uname") else ""
-    origin = Origin(ACTOR, int(at * 1e6), host=host, boot=_boot(), pid=os.getpid(), elapsed=_elapsed())
     return run_now(_database(home), body(), RECORD_S)
-
-
-def _boot() -> str:
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return ""  # macOS would need a second process to ask; the row's place in the chain orders it
-
-
-def _elapsed() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def _database(home: "Home") -> str:
