@@ -12,7 +12,8 @@ RUN python .ci/requirements.py --only build > build.txt \
     && pip --python /opt/ordo/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY ordo_cli ordo_cli
-RUN pip --python /opt/ordo/bin/python install --no-deps --no-build-isolation . \
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir /build/dist . \
+    && pip --python /opt/ordo/bin/python install --no-deps /build/dist/*.whl \
     && python -m compileall -q -j 0 /opt/ordo/lib
 
 
