@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 try:
     from _json import encode_basestring_ascii as quoted
 except ImportError:  # an interpreter without the C part: the same function, behind a slower import
     from json.encoder import py_encode_basestring_ascii as quoted  # type: ignore[attr-defined,no-redef]
 
+TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

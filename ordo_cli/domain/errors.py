@@ -19,7 +19,9 @@ OrdoError
 
 from __future__ import annotations
 
-from typing import ClassVar
+TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class OrdoError(Exception):
