@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ordo_cli.brokers.base import Tools
 from ordo_cli.domain.accounts import Account, Target, choose
 from ordo_cli.domain.errors import Invalid, NotFound
 from ordo_cli.domain.instruments import Instrument, InstrumentId
+from ordo_cli.domain.money import text_of
 from ordo_cli.domain.portfolio import Quote
 
 if TYPE_CHECKING:
@@ -32,6 +36,22 @@ async def show(desk: Desk, instrument: InstrumentId, account: str | None = None)
 
 async def search(desk: Desk, text: str, limit: int = 20, account: str | None = None) -> Sequence[Instrument]:
     return await (await _line(desk, account)).search(text, limit)
+
+
+async def set_price(desk: Desk, instrument: InstrumentId, price: Decimal | None) -> None:
+    """Fix a price at the paper exchange, to rehearse with; None lets it move again. Raises NotFound or Invalid."""
+    from ordo_cli.brokers.paper import views  # only the paper exchange can be told a price, so only it is loaded
+    from ordo_cli.brokers.paper.amounts import to_units
+    from ordo_cli.brokers.paper.line import line
+
+    tools = Tools(desk.clock, desk.chance, Path(desk.home.data), options=desk.config.brokers.get("paper", {}))
+    async with line(tools) as shared:
+        known = await shared.run(views.instrument, shared.exchange, instrument)
+        if known is None:
+            raise NotFound(f"the paper exchange does not trade {instrument}", hint="ordo instrument search TEXT")
+        if price is not None and price % known.tick:
+            raise Invalid(f"{price} is not a multiple of the tick {text_of(known.tick)} of {instrument}")
+        await shared.run(shared.exchange.set_price, str(instrument), None if price is None else to_units(price))
 
 
 async def _line(desk: Desk, name: str | None) -> Broker:
