@@ -11,7 +11,7 @@ from hashlib import sha256
 try:
     from _json import encode_basestring_ascii as quoted
 except ImportError:  # an interpreter without the C part: the same function, behind a slower import
-    from json.encoder import py_encode_basestring_ascii as quoted  # type: ignore[attr-defined,no-redef]
+    from json.encoder import py_encode_basestring_ascii as quoted
 
 TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def canonical(value: object) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join([canonical(item) for item in value]) + "]"
     if hasattr(value, "keys"):
-        return _object(value)
+        return _object(value)  # type: ignore[arg-type]  # a mapping by its manner: collections.abc would cost a millisecond
     if type(value).__name__ == "Decimal":  # by name: importing decimal would cost the kill switch its time
         return f'"{value:f}"'
     raise TypeError(f"{type(value).__name__} has no place in the audit log")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from ordo_cli.domain.kill import Scope
@@ -44,15 +44,14 @@ class DayLimits:
 
 @dataclass(frozen=True, slots=True)
 class ClaimTerms:
-    """All that must hold in the moment a leg becomes SENDING, judged in the same transaction.
-
-    That moment itself is read from the store's clock inside the transaction, so that waiting for a lock cannot make it stale.
-    """
+    """All that must hold in the moment a leg becomes SENDING, judged in the same transaction."""
 
     scopes: tuple[Scope, ...]  # every kill scope over the account
     owner: Owner
     rates: Rates
     day: date  # the trading day that this order counts for
+    now: datetime
+    elapsed: float  # when these terms were made, in seconds since boot; the permit ages from here, and so does the rate
     value: Decimal | None = None  # what the order is worth, for the day's value
     limits: DayLimits = DayLimits()
     pre_image: frozenset[str] | None = None  # the broker's order ids before sending, where there is no tag

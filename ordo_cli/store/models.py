@@ -182,13 +182,13 @@ class PreImageRow(SQLModel, table=True):
 
 
 class OperationRow(SQLModel, table=True):
-    """One operation that a broker counts: place, modify or cancel. Numbered in the order of their clock, which the lock ensures."""
+    """One operation that a broker counts: place, modify or cancel."""
 
     __tablename__ = "operations"
     __table_args__ = (
         _one_of("kind", "place", "modify", "cancel", name="ck_operations_kind"),
-        Index("ix_operations_account", "account", "id"),
-        Index("ix_operations_day", "account", "day", "kind", "value"),
+        Index("ix_operations_rate", "account", "boot", "elapsed"),
+        Index("ix_operations_day", "day", "account", "kind", "value"),
     )
 
     id: int = Field(sa_column=Column(BIG_KEY, primary_key=True, nullable=False, autoincrement=True))

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Executable, Insert, Table, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Insert,
+    Integer,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.expression import ClauseElement
 from sqlmodel import SQLModel
 
 from ordo_cli.store import models
@@ -25,8 +39,17 @@ OPERATIONS = table(models.OperationRow)
 BOOKS = table(models.BookRow)
 AUDIT = table(models.AuditRow)
 
-DOUBT = ("unknown", "disputed")
-OUT = ("sending", "acked", "unknown", "disputed")
+
+def word(text: str) -> Any:
+    """A constant, written into the statement instead of becoming a parameter."""
+    return literal_column(f"'{text}'")
+
+
+NO: Any = literal_column("0")
+YES: Any = literal_column("1")
+MOST = bindparam("most", type_=Integer())
+DOUBT = [word("unknown"), word("disputed")]
+OUT = [word("sending"), word("acked"), word("unknown"), word("disputed")]
 
 
 def given(column: Any) -> Any:
@@ -45,7 +68,7 @@ def changed(target: Table, *kept: str) -> dict[str, Any]:
 
 WITH_LEG = select(*FANOUTS.c, *LEGS.c).join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
 BY_PREFIX = and_(FANOUTS.c.id >= bindparam("low"), FANOUTS.c.id < bindparam("high"))
-RECENT = select(FANOUTS.c.id).order_by(FANOUTS.c.created_at.desc(), FANOUTS.c.id.desc()).limit(bindparam("most"))
+RECENT = select(FANOUTS.c.id).order_by(FANOUTS.c.created_at.desc(), FANOUTS.c.id.desc()).limit(MOST).offset(NO)
 RECENT_OF = RECENT.where(
     select(LEGS.c.number).where(LEGS.c.fan_out == FANOUTS.c.id, LEGS.c.account == bindparam("account")).exists()
 )
@@ -64,7 +87,7 @@ BULK: dict[str, Insert] = {
 }
 """Inserts: their parameters are a sequence in the order of the table's columns."""
 
-NAMED: dict[str, Executable] = {
+NAMED: dict[str, ClauseElement] = {
     "install": select(INSTALL.c.id, INSTALL.c.tag_key),
     "accounts": select(*ACCOUNTS.c).order_by(ACCOUNTS.c.id),
     "account": select(*ACCOUNTS.c).where(same(ACCOUNTS.c.id)),
@@ -72,7 +95,7 @@ NAMED: dict[str, Executable] = {
     "remove_account": delete(ACCOUNTS).where(same(ACCOUNTS.c.id)),
     "switches": select(*SWITCHES.c).order_by(SWITCHES.c.kind, SWITCHES.c.name),
     "switch": select(*SWITCHES.c).where(same(SWITCHES.c.kind, SWITCHES.c.name)).with_for_update(),
-    "engaged": select(SWITCHES.c.kind, SWITCHES.c.name).where(SWITCHES.c.engaged == 1).with_for_update(read=True),
+    "engaged": select(SWITCHES.c.kind, SWITCHES.c.name).where(SWITCHES.c.engaged == YES).with_for_update(read=True),
     "save_switch": update(SWITCHES)
     .values(changed(SWITCHES, "kind", "name"))
     .where(SWITCHES.c.kind == bindparam("kind"), SWITCHES.c.name == bindparam("name")),
@@ -91,41 +114,48 @@ NAMED: dict[str, Executable] = {
     .where(
         same(FANOUTS.c.instrument, FANOUTS.c.side),
         FANOUTS.c.created_at >= bindparam("since"),
-        LEGS.c.submission != "blocked",
+        LEGS.c.submission != word("blocked"),
     ),
     "doubtful": select(LEGS.c.account, LEGS.c.fan_out, LEGS.c.number)
     .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
-    .where(LEGS.c.settled == 0, LEGS.c.submission.in_(DOUBT), same(FANOUTS.c.instrument)),
+    .where(LEGS.c.settled == NO, LEGS.c.submission.in_(DOUBT), same(FANOUTS.c.instrument)),
     "leg": select(*LEGS.c).where(same(LEGS.c.fan_out, LEGS.c.number)).with_for_update(),
+    "leg_with_fan_out": WITH_LEG.where(same(LEGS.c.fan_out, LEGS.c.number)),
     "claim_leg": update(LEGS)
     .values({name: given(LEGS.c[name]) for name in ("submission", "attempt", "sent_at", "owner")})
     .where(LEGS.c.fan_out == bindparam("fan_out"), LEGS.c.number == bindparam("number")),
     "save_leg": update(LEGS)
-    .values(changed(LEGS, "fan_out", "number", "account", "broker", "quantity", "tag", "purpose", "owner"))
+    .values(changed(LEGS, "fan_out", "number", "account", "broker", "tag", "purpose", "owner"))
     .where(LEGS.c.fan_out == bindparam("fan_out"), LEGS.c.number == bindparam("number")),
     "in_flight": select(LEGS.c.fan_out, LEGS.c.number)
     .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
     .where(
-        LEGS.c.settled == 0,
-        LEGS.c.submission.in_(("sending", "unknown")),
+        LEGS.c.settled == NO,
+        LEGS.c.submission.in_([word("sending"), word("unknown")]),
         same(LEGS.c.account),
         same(FANOUTS.c.instrument, FANOUTS.c.side),
     ),
-    "nth_operation": select(OPERATIONS.c.boot, OPERATIONS.c.elapsed, OPERATIONS.c.at)
-    .where(same(OPERATIONS.c.account))
-    .order_by(OPERATIONS.c.id.desc())
-    .limit(1)
-    .offset(bindparam("newer")),
-    "day_use": select(func.count(), func.coalesce(func.sum(OPERATIONS.c.value), 0)).where(
-        same(OPERATIONS.c.account, OPERATIONS.c.day), OPERATIONS.c.kind == "place"
+    "nth_operation": select(OPERATIONS.c.elapsed)
+    .where(same(OPERATIONS.c.account, OPERATIONS.c.boot))
+    .order_by(OPERATIONS.c.elapsed.desc())
+    .limit(YES)
+    .offset(bindparam("newer", type_=Integer())),
+    "day_use": select(func.count(), func.coalesce(func.sum(OPERATIONS.c.value), NO)).where(
+        same(OPERATIONS.c.account, OPERATIONS.c.day), OPERATIONS.c.kind == word("place")
     ),
+    "day_uses": select(OPERATIONS.c.account, func.count(), func.coalesce(func.sum(OPERATIONS.c.value), NO))
+    .where(same(OPERATIONS.c.day), OPERATIONS.c.kind == word("place"))
+    .group_by(OPERATIONS.c.account),
+    "all_open_orders": select(LEGS.c.account, func.count())
+    .where(LEGS.c.settled == NO, LEGS.c.submission.in_(OUT))
+    .group_by(LEGS.c.account),
     "day_operations": select(func.count()).where(same(OPERATIONS.c.account, OPERATIONS.c.day)),
     "modifications": select(func.count()).where(
-        same(OPERATIONS.c.account, OPERATIONS.c.day), OPERATIONS.c.kind == "modify", same(OPERATIONS.c.leg)
+        same(OPERATIONS.c.account, OPERATIONS.c.day), OPERATIONS.c.kind == word("modify"), same(OPERATIONS.c.leg)
     ),
-    "open_orders": select(func.count()).where(LEGS.c.settled == 0, LEGS.c.submission.in_(OUT), same(LEGS.c.account)),
+    "open_orders": select(func.count()).where(LEGS.c.settled == NO, LEGS.c.submission.in_(OUT), same(LEGS.c.account)),
     "fan_out_legs": WITH_LEG.where(FANOUTS.c.id == bindparam("id")).order_by(LEGS.c.number),
-    "fan_outs_like": select(FANOUTS.c.id).where(BY_PREFIX).order_by(FANOUTS.c.id).limit(bindparam("most")),
+    "fan_outs_like": select(FANOUTS.c.id).where(BY_PREFIX).order_by(FANOUTS.c.id).limit(MOST).offset(NO),
     "recent_legs": WITH_LEG.where(FANOUTS.c.id.in_(RECENT)).order_by(
         FANOUTS.c.created_at.desc(), FANOUTS.c.id.desc(), LEGS.c.number
     ),
@@ -133,7 +163,7 @@ NAMED: dict[str, Executable] = {
         FANOUTS.c.created_at.desc(), FANOUTS.c.id.desc(), LEGS.c.number
     ),
     "unsettled": WITH_LEG.where(
-        LEGS.c.settled == 0, or_(bindparam("account", type_=LEGS.c.account.type).is_(None), same(LEGS.c.account))
+        LEGS.c.settled == NO, or_(bindparam("account", type_=LEGS.c.account.type).is_(None), same(LEGS.c.account))
     ).order_by(FANOUTS.c.created_at, FANOUTS.c.id, LEGS.c.number),
     "by_order_id": select(LEGS.c.broker_order_id, LEGS.c.fan_out, LEGS.c.number).where(
         same(LEGS.c.account, LEGS.c.broker_order_id)
@@ -146,11 +176,12 @@ NAMED: dict[str, Executable] = {
     .values(changed(BOOKS, "account", "day"))
     .where(BOOKS.c.account == bindparam("account"), BOOKS.c.day == bindparam("day")),
     "last_operations": select(OPERATIONS.c.account, func.max(OPERATIONS.c.at)).group_by(OPERATIONS.c.account),
-    "audit_head": select(AUDIT.c.seq, AUDIT.c.hash).order_by(AUDIT.c.seq.desc()).limit(1),
+    "audit_head": select(AUDIT.c.seq, AUDIT.c.hash).order_by(AUDIT.c.seq.desc()).limit(YES).offset(NO),
     "audit_page": select(AUDIT.c.seq, AUDIT.c.at, AUDIT.c.type, AUDIT.c.fan_out, AUDIT.c.body, AUDIT.c.hash)
     .where(AUDIT.c.seq > bindparam("after"))
     .order_by(AUDIT.c.seq)
-    .limit(bindparam("most")),
+    .limit(MOST)
+    .offset(NO),
     "audit_rows": select(AUDIT.c.body)
     .where(
         AUDIT.c.seq < bindparam("before"),
@@ -159,6 +190,7 @@ NAMED: dict[str, Executable] = {
         or_(bindparam("fan_out", type_=AUDIT.c.fan_out.type).is_(None), same(AUDIT.c.fan_out)),
     )
     .order_by(AUDIT.c.seq.desc())
-    .limit(bindparam("most")),
+    .limit(MOST)
+    .offset(NO),
 }
 """All others: their parameters are a mapping by name."""

@@ -1,0 +1,160 @@
+"""The transactions that let something leave: a leg becomes SENDING, a cancel or a modify is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from ordo_cli.domain.errors import KillEngaged, LimitExceeded, NotFound
+from ordo_cli.domain.journal import ClaimTerms, DayLimits, OperationTerms, Rates, Wait
+from ordo_cli.domain.kill import Scope
+from ordo_cli.domain.legs import Leg, LegId, Purpose, Submission
+from ordo_cli.store.chain import Entry, Origin, append
+from ordo_cli.store.driver import Ask, Body
+from ordo_cli.store.rows import (
+    FAN_OUT_WIDTH,
+    VALUE_UNIT,
+    ids_text,
+    leg_of,
+    micros,
+    owner_text,
+    place_of,
+    standing,
+    value_units,
+)
+
+ROLLING_SECOND = 1.25  # a second, and the quarter by which one first byte may come later than another after its claim
+ROLLING_MINUTE = 60.25
+TURN = 0.05  # seconds until a tagless leg looks again whether the one before it has its answer
+
+
+def claiming(leg_id: LegId, terms: ClaimTerms, origin: Origin) -> Body[Leg | Wait]:
+    """Make one leg SENDING if the switch, the rates, the day's limits and the account's order of turns allow it."""
+    fan_out, number = place_of(leg_id)
+    rows = yield Ask("leg_with_fan_out", {"fan_out": fan_out, "number": number})
+    if not rows:
+        raise NotFound(f"there is no leg {leg_id}")
+    leg = leg_of(rows[0][FAN_OUT_WIDTH:])
+    if leg.purpose is Purpose.ENTRY:
+        yield from _refuse_when_engaged(terms.scopes)
+    sending = leg.to(Submission.SENDING, attempt=leg.attempt + 1, sent_at=terms.now)
+    wait = yield from _wait(
+        leg.account, terms.rates, terms.owner.boot_id, terms.elapsed, kept=terms.rates.kept_for_cancels
+    )
+    if wait is not None:
+        return wait
+    day = terms.day.isoformat()
+    yield from _refuse_over_day_rate(leg.account, day, terms.rates)
+    if leg.purpose is Purpose.ENTRY:
+        yield from _refuse_over_limits(leg, day, terms.value, terms.limits)
+    if terms.tagless and (yield from _others_in_flight(leg, rows[0])):
+        return Wait(TURN)
+    changes = {"submission": sending.submission.value, "attempt": sending.attempt, "sent_at": micros(terms.now)}
+    yield Ask("claim_leg", {"fan_out": fan_out, "number": number, "owner": owner_text(terms.owner), **changes})
+    yield from _count(
+        leg.account, "place", leg.id, terms.owner.boot_id, terms.elapsed, micros(terms.now), day, terms.value
+    )
+    if terms.pre_image is not None:
+        yield Ask("remove_pre_image", {"fan_out": fan_out, "number": number})
+        yield Ask("add_pre_image", (fan_out, number, ids_text(terms.pre_image)))
+    yield from append(origin, [_entry(leg, sending)])
+    return sending
+
+
+def operating(account: str, kind: str, leg: LegId | None, terms: OperationTerms, origin: Origin) -> Body[Wait | None]:
+    """Count a cancel or a modify, if the account may start one now; cancels may use what is kept for them."""
+    kept = 0 if kind == "cancel" else terms.rates.kept_for_cancels
+    if kind == "modify":
+        yield from _refuse_when_engaged(terms.scopes)
+    wait = yield from _wait(account, terms.rates, terms.owner.boot_id, origin.elapsed, kept=kept)
+    if wait is not None:
+        return wait
+    day = terms.day.isoformat()
+    if kind == "modify":
+        yield from _refuse_over_day_rate(account, day, terms.rates)
+        yield from _refuse_over_modifications(account, day, leg, terms.rates.modifications_per_order)
+    yield from _count(account, kind, leg, terms.owner.boot_id, origin.elapsed, origin.at, day, None)
+    return None
+
+
+def _refuse_when_engaged(scopes: Iterable[Scope]) -> Body[None]:
+    engaged = {(kind, name) for kind, name in (yield Ask("engaged"))}
+    if not engaged:
+        return
+    for scope in scopes:
+        if (scope.kind.value, scope.name) in engaged:
+            raise KillEngaged(
+                f"the kill switch is engaged for {scope}", hint=f"ordo kill release --scope {scope}", code="KILL"
+            )
+
+
+def _wait(account: str, rates: Rates, boot: str, elapsed: float, *, kept: int) -> Body[Wait | None]:
+    """How long until one more operation fits into the rolling second and the rolling minute."""
+    waits = [(yield from _window(account, boot, elapsed, ROLLING_SECOND, max(rates.per_second - kept, 1)))]
+    if rates.per_minute is not None:
+        waits.append((yield from _window(account, boot, elapsed, ROLLING_MINUTE, max(rates.per_minute - kept, 1))))
+    longest = max(waits)
+    return Wait(longest) if longest > 0 else None
+
+
+def _window(account: str, boot: str, elapsed: float, length: float, most: int) -> Body[float]:
+    # The operation that would have to be out of the window for one more to fit. Later ones than `elapsed` count as well:
+    # another process may have been faster to the lock.
+    rows = yield Ask("nth_operation", {"account": account, "boot": boot, "newer": most - 1})
+    return float(rows[0][0]) + length - elapsed if rows else 0.0
+
+
+def _refuse_over_day_rate(account: str, day: str, rates: Rates) -> Body[None]:
+    if rates.per_day is None:
+        return
+    used = (yield Ask("day_operations", {"account": account, "day": day}))[0][0]
+    if used >= rates.per_day:
+        raise LimitExceeded(
+            f"{account} has used all {rates.per_day} order operations that its broker takes in a day",
+            hint="cancels still go; entries again tomorrow",
+            code="OPS_EXCEEDED",
+        )
+
+
+def _refuse_over_modifications(account: str, day: str, leg: LegId | None, most: int | None) -> Body[None]:
+    if most is None or leg is None:
+        return
+    used = (yield Ask("modifications", {"account": account, "day": day, "leg": leg}))[0][0]
+    if used >= most:
+        raise LimitExceeded(
+            f"leg {leg} was modified {used} times, which is all that its broker takes",
+            hint=f"cancel it and send a new order: ordo order cancel {leg}",
+            code="OPS_EXCEEDED",
+        )
+
+
+def _refuse_over_limits(leg: Leg, day: str, value: Decimal | None, limits: DayLimits) -> Body[None]:
+    if limits.orders is not None or limits.value is not None:
+        orders, units = (yield Ask("day_use", {"account": leg.account, "day": day}))[0]
+        _refuse_above("DAY_ORDERS_MAX", orders + 1, limits.orders, f"orders of {leg.account} today", limits)
+        total = Decimal(int(units) + value_units(value)) / VALUE_UNIT
+        _refuse_above("DAY_VALUE_MAX", total, limits.value, f"rupees in orders of {leg.account} today", limits)
+    if limits.open_orders is not None:
+        opened = (yield Ask("open_orders", {"account": leg.account}))[0][0]
+        _refuse_above("OPEN_ORDERS_MAX", opened + 1, limits.open_orders, f"open orders of {leg.account}", limits)
+
+
+def _refuse_above(code: str, reached: Decimal | int, most: Decimal | int | None, what: str, limits: DayLimits) -> None:
+    if most is not None and reached > most:
+        raise LimitExceeded(f"{reached} {what} would pass the limit of {most}", hint=limits.hints.get(code), code=code)
+
+
+def _others_in_flight(leg: Leg, row: tuple[object, ...]) -> Body[bool]:
+    rows = yield Ask("in_flight", {"account": leg.account, "side": row[7], "instrument": row[8]})
+    return any((of, number) != place_of(leg.id) for of, number in rows)
+
+
+def _count(
+    account: str, kind: str, leg: LegId | None, boot: str, elapsed: float, at: int, day: str, value: Decimal | None
+) -> Body[None]:
+    yield Ask("add_operation", (account, kind, leg, boot, elapsed, at, day, value_units(value)))
+
+
+def _entry(before: Leg, after: Leg) -> Entry:
+    ids = {"fan_out": before.fan_out, "leg": before.id, "attempt": after.attempt, "account": before.account}
+    return Entry("state", ids=ids, before=standing(before), after=standing(after))

@@ -1,0 +1,180 @@
+"""The journal's database: one connection in a thread of its own, and one writer that commits together what gathered."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiosqlite
+
+from ordo_cli.domain.errors import StoreFailed
+from ordo_cli.store.driver import BUSY_SECONDS, Body, Connector, connect, failed, step
+
+MOST_TOGETHER = 200  # bodies in one commit: later ones wait for the next, so that the first may go on sending
+
+
+class Line(aiosqlite.Connection):
+    """aiosqlite's connection, with whole transactions handed to its thread in one hop instead of one per statement."""
+
+    async def call[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run this in the connection's thread."""
+        result: T = await self._execute(lambda: work(self._conn))  # type: ignore[no-untyped-call]  # aiosqlite's own
+        return result
+
+
+class Outcome:
+    """What became of one body: its value, or what it raised."""
+
+    __slots__ = ("error", "value")
+
+    def __init__(self, value: Any = None, error: Exception | None = None) -> None:
+        self.value = value
+        self.error = error
+
+
+class Database:
+    """Bodies in, results out. A result is given only after its commit is on the disk."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._waiting: list[tuple[Body[Any], asyncio.Future[Any]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def run[T](self, body: Body[T]) -> T:
+        """Run a body in a durable transaction. Its own refusal harms no other; StoreFailed means that nothing was kept."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((body, future))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+        # Shielded by design: a caller that is cancelled while waiting does not take back what is being committed.
+        return await future
+
+    async def read[T](self, body: Body[T]) -> T:
+        """Run a body that only reads, on one unchanging picture of the database."""
+        outcome = await self._line.call(lambda connection: _reading(connection, body))
+        return _opened(outcome)  # type: ignore[no-any-return]  # an outcome holds what its body returned
+
+    async def call[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run work on the connection between two transactions. Raises StoreFailed."""
+        try:
+            return await self._line.call(work)
+        except sqlite3.Error as error:
+            raise failed(error) from error
+
+    async def settle(self) -> None:
+        """Wait until everything handed in is committed or refused."""
+        while self._writer is not None:
+            await asyncio.wait([self._writer])
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+                await self._commit(batch)
+        finally:
+            self._writer = None
+
+    async def _commit(self, batch: list[tuple[Body[Any], asyncio.Future[Any]]]) -> None:
+        bodies = [body for body, _ in batch]
+        try:
+            outcomes = await self._line.call(lambda connection: together(connection, bodies))
+        except BaseException as error:
+            outcomes = [Outcome(error=_as_failure(error))] * len(batch)
+            if not isinstance(error, Exception):
+                _answer(batch, outcomes)
+                raise
+        _answer(batch, outcomes)
+
+
+@asynccontextmanager
+async def open_database(
+    path: str, *, busy_seconds: float = BUSY_SECONDS, connector: Connector = connect
+) -> AsyncIterator[Database]:
+    """Open the file; whoever has it ready to use is the schema's matter."""
+    line = Line(lambda: connector(path, busy_seconds), iter_chunk_size=64)
+    try:
+        await line
+    except sqlite3.Error as error:
+        raise failed(error) from error
+    database = Database(line)
+    try:
+        yield database
+    finally:
+        await database.settle()
+        await line.close()
+
+
+def together(connection: sqlite3.Connection, bodies: list[Body[Any]]) -> list[Outcome]:
+    """Run bodies one after the other in one transaction. A database error fails them all; another fails its own body only."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        outcomes = [_alone(connection, body) for body in bodies]
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        _undo(connection)
+        return [Outcome(error=failed(error))] * len(bodies)
+    except BaseException:
+        _undo(connection)
+        raise
+    return outcomes
+
+
+def _alone(connection: sqlite3.Connection, body: Body[Any]) -> Outcome:
+    connection.execute("SAVEPOINT body")
+    try:
+        outcome = Outcome(value=step(connection, body))
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:  # this body's own rows; the file is well
+        outcome = Outcome(error=failed(error))
+    except sqlite3.Error:
+        raise
+    except Exception as error:
+        outcome = Outcome(error=error)
+    if outcome.error is not None:
+        connection.execute("ROLLBACK TO body")
+    connection.execute("RELEASE body")
+    return outcome
+
+
+def _reading(connection: sqlite3.Connection, body: Body[Any]) -> Outcome:
+    try:
+        connection.execute("BEGIN")
+        return Outcome(value=step(connection, body))
+    except sqlite3.Error as error:
+        return Outcome(error=failed(error))
+    except Exception as error:
+        return Outcome(error=error)
+    finally:
+        _undo(connection)
+
+
+def _undo(connection: sqlite3.Connection) -> None:
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        pass  # the next BEGIN says what is wrong; nothing of this transaction can be committed any more
+
+
+def _opened(outcome: Outcome) -> Any:
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.value
+
+
+def _as_failure(error: BaseException) -> Exception:
+    if isinstance(error, sqlite3.Error):
+        return failed(error)
+    return StoreFailed(f"the journal's writer stopped: {error!r}", code="STORE")
+
+
+def _answer(batch: list[tuple[Body[Any], asyncio.Future[Any]]], outcomes: list[Outcome]) -> None:
+    for (_, future), outcome in zip(batch, outcomes, strict=True):
+        if future.done():
+            continue
+        if outcome.error is not None:
+            future.set_exception(outcome.error)
+        else:
+            future.set_result(outcome.value)

@@ -1,0 +1,198 @@
+"""The journal of fan-outs and legs: written down before anything leaves, and asked after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+from ordo_cli.domain.accounts import AccountId
+from ordo_cli.domain.errors import KeyConflict, NotFound
+from ordo_cli.domain.fanouts import FanOut
+from ordo_cli.domain.journal import ClaimTerms, DayUse, OperationTerms, Owner, Wait
+from ordo_cli.domain.legs import Leg, LegId
+from ordo_cli.domain.orders import BrokerOrderId, Tag
+from ordo_cli.store import lookups
+from ordo_cli.store.chain import Entry, Origin, append
+from ordo_cli.store.claims import claiming, operating
+from ordo_cli.store.driver import Ask, Body
+from ordo_cli.store.planning import Conflict, opening, replaying
+from ordo_cli.store.rows import VALUE_UNIT, ids_of, ids_text, leg_changes, leg_of, micros, place_of, standing, time_of
+
+if TYPE_CHECKING:
+    from ordo_cli.store.database import Database
+
+
+class Journal:
+    """Questions and changes in ordo's words, one transaction each."""
+
+    def __init__(self, database: Database, origin: Callable[[], Origin], owner: Owner | None) -> None:
+        self._database = database
+        self._origin = origin
+        self._owner = owner
+
+    async def replay(self, principal: str, verb: str, key: str, fingerprint: str) -> FanOut | None:
+        """What this key was used for before, or None. Raises KeyConflict when it was used for something else."""
+        found = await self._database.read(replaying(principal, verb, key, fingerprint))
+        return None if found is None else _replayed(found, key)
+
+    async def open(self, fan_out: FanOut, *, duplicate_window: float | None) -> FanOut:
+        """Write a fan-out and its legs down, judged against the rest of the journal, or give back what its key stands for.
+
+        Raises KeyConflict when the key stands for another request, StoreFailed when nothing could be written.
+        """
+        written = await self._database.run(opening(fan_out, duplicate_window, self._owner, self._origin()))
+        return _replayed(written, fan_out.key)
+
+    async def claim(self, leg: LegId, terms: ClaimTerms) -> Leg | Wait:
+        """Make a planned leg SENDING, durably, or say how long to wait for its turn.
+
+        Raises KillEngaged, LimitExceeded, or IllegalMove when it is not planned (any more); then nothing may be sent.
+        """
+        return await self._database.run(claiming(leg, terms, self._origin()))
+
+    async def operation(
+        self,
+        account: AccountId,
+        kind: Literal["cancel", "modify"],
+        terms: OperationTerms,
+        leg: LegId | None = None,
+    ) -> Wait | None:
+        """Count a cancel or modify that is about to leave, or say how long to wait for its turn."""
+        return await self._database.run(operating(account, kind, leg, terms, self._origin()))
+
+    async def move(
+        self,
+        leg: LegId,
+        change: Callable[[Leg], Leg],
+        *,
+        kind: str = "state",
+        data: Mapping[str, object] | None = None,
+    ) -> Leg:
+        """Apply a move to the leg as it now is; with it goes one audit row, and none when nothing changed."""
+        return await self._database.run(_moving(leg, change, kind, data, self._origin()))
+
+    async def fan_out(self, id_or_prefix: str) -> FanOut:
+        """One fan-out. Raises NotFound, or Invalid when several begin so."""
+        return await self._database.read(lookups.one_fan_out(id_or_prefix))
+
+    async def fan_outs(self, limit: int = 20, account: AccountId | None = None) -> list[FanOut]:
+        """The latest fan-outs, newest first."""
+        return await self._database.read(lookups.newest(limit, account))
+
+    async def leg(self, id_or_prefix: str) -> tuple[FanOut, Leg]:
+        """One leg and its fan-out. Raises NotFound, or Invalid when several begin so."""
+        return await self._database.read(lookups.one_leg(id_or_prefix))
+
+    async def unsettled(self, account: AccountId | None = None) -> list[tuple[FanOut, Leg]]:
+        """Every leg of which more is to come, oldest first. The fan-out beside it holds its unsettled legs only."""
+        return await self._database.read(lookups.unsettled(account))
+
+    async def owners(self) -> dict[LegId, Owner]:
+        """Who plans or sends each leg that is planned, sending or not sent."""
+        return await self._database.read(lookups.owners())
+
+    async def by_order_ids(self, account: AccountId, ids: Iterable[BrokerOrderId]) -> dict[BrokerOrderId, LegId]:
+        """Which of a broker's orders are ours."""
+        found = await self._database.read(lookups.by("by_order_id", "broker_order_id", account, ids))
+        return {BrokerOrderId(known): leg for known, leg in found.items()}
+
+    async def by_tags(self, account: AccountId, tags: Iterable[Tag]) -> dict[Tag, LegId]:
+        """Which tags of an account are in the journal."""
+        found = await self._database.read(lookups.by("by_tag", "tag", account, tags))
+        return {Tag(known): leg for known, leg in found.items()}
+
+    async def pre_image(self, leg: LegId) -> frozenset[str] | None:
+        """The broker's order ids from just before this leg was sent, if they were taken."""
+        fan_out, number = place_of(leg)
+        rows = await self._database.read(_asking("pre_image", fan_out=fan_out, number=number))
+        return ids_of(rows[0][0]) if rows else None
+
+    async def remember_book(self, account: AccountId, day: date, ids: Iterable[BrokerOrderId], at: datetime) -> None:
+        """Keep the order ids of a book that could be trusted, for comparing the next one with it."""
+        await self._database.run(_remembering(account, day.isoformat(), ids_text(ids), micros(at)))
+
+    async def last_book(self, account: AccountId, day: date) -> frozenset[BrokerOrderId] | None:
+        """The order ids of the day's last book that could be trusted."""
+        rows = await self._database.read(_asking("book", account=account, day=day.isoformat()))
+        return frozenset(BrokerOrderId(each) for each in ids_of(rows[0][0])) if rows else None
+
+    async def day_use(self, account: AccountId, day: date) -> DayUse:
+        """What one account has sent in a trading day."""
+        return (await self.day_uses(day)).get(account, DayUse(0, Decimal(0), 0))
+
+    async def day_uses(self, day: date) -> dict[AccountId, DayUse]:
+        """What every account that sent anything in a trading day, or has an order working, has used."""
+        return await self._database.read(_using(day.isoformat()))
+
+    async def last_operations(self) -> dict[AccountId, datetime]:
+        """When each account was last sent anything."""
+        rows = await self._database.read(_asking("last_operations"))
+        return {AccountId(account): time_of(at) for account, at in rows}
+
+
+def _replayed(found: FanOut | Conflict, key: str) -> FanOut:
+    if isinstance(found, Conflict):
+        raise KeyConflict(
+            f"the key {key} was used for another request, fan-out {found.fan_out}; nothing was sent",
+            hint="take a new key for a new order",
+        )
+    return found
+
+
+def _moving(
+    leg_id: LegId, change: Callable[[Leg], Leg], kind: str, data: Mapping[str, object] | None, origin: Origin
+) -> Body[Leg]:
+    fan_out, number = place_of(leg_id)
+    rows = yield Ask("leg", {"fan_out": fan_out, "number": number})
+    if not rows:
+        raise NotFound(f"there is no leg {leg_id}")
+    before = leg_of(rows[0])
+    after = change(before)
+    if after == before:
+        return before
+    yield Ask("save_leg", leg_changes(after))
+    yield from append(origin, [_entry(kind, before, after, data)])
+    return after
+
+
+def _entry(kind: str, before: Leg, after: Leg, data: Mapping[str, object] | None) -> Entry:
+    facts: dict[str, object] = dict(data or {})
+    if after.problem is not None and after.problem != before.problem:
+        facts["problem"] = after.problem.code
+        facts["message"] = after.problem.message
+    if after.broker_order_id != before.broker_order_id:
+        facts["broker_order_id"] = after.broker_order_id
+    if after.filled_quantity != before.filled_quantity:
+        facts["filled_quantity"] = after.filled_quantity
+        facts["average_price"] = after.average_price
+    if after.quantity != before.quantity:
+        facts["quantity"] = after.quantity
+    ids = {"fan_out": after.fan_out, "leg": after.id, "attempt": after.attempt, "account": after.account}
+    evidence = None if after.evidence is None else after.evidence.value
+    return Entry(kind, ids=ids, before=standing(before), after=standing(after), evidence=evidence, data=facts)
+
+
+def _asking(name: str, **parameters: object) -> Body[list[tuple[str, int]]]:
+    return (yield Ask(name, parameters))
+
+
+def _remembering(account: str, day: str, ids: str, at: int) -> Body[None]:
+    if (yield Ask("book", {"account": account, "day": day})):
+        yield Ask("save_book", {"account": account, "day": day, "order_ids": ids, "at": at})
+    else:
+        yield Ask("add_book", (account, day, at, ids))
+
+
+def _using(day: str) -> Body[dict[AccountId, DayUse]]:
+    sent = {account: (orders, units) for account, orders, units in (yield Ask("day_uses", {"day": day}))}
+    opened = {account: count for account, count in (yield Ask("all_open_orders"))}
+    return {
+        AccountId(account): DayUse(
+            sent.get(account, (0, 0))[0],
+            Decimal(int(sent.get(account, (0, 0))[1])) / VALUE_UNIT,
+            opened.get(account, 0),
+        )
+        for account in sent.keys() | opened.keys()
+    }

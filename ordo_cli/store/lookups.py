@@ -1,0 +1,96 @@
+"""Reading the journal: fan-outs and legs by id or the beginning of one, what is unsettled, and whose an order is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ordo_cli.domain.errors import Invalid, NotFound
+from ordo_cli.domain.fanouts import FanOut
+from ordo_cli.domain.journal import Owner
+from ordo_cli.domain.legs import Leg, LegId, Submission
+from ordo_cli.store.driver import Ask, Body
+from ordo_cli.store.rows import FAN_OUT_WIDTH, fan_outs_of, leg_id, leg_of, owner_of
+
+SHOWN = 5  # candidates named when the beginning of an id fits several
+AFTER_ALL = "\U0010ffff"  # sorts behind everything that an id may go on with
+OWNED = frozenset({Submission.PLANNED, Submission.SENDING, Submission.NOT_SENT})
+OWNER = FAN_OUT_WIDTH - 1
+
+
+def one_fan_out(text: str) -> Body[FanOut]:
+    """The fan-out with this id, or the only one whose id begins so."""
+    found = yield from _beginning(text)
+    if not found:
+        raise NotFound(f"there is no fan-out {text!r}", hint="see: ordo fanout list")
+    if text not in found and len(found) > 1:
+        raise _ambiguous("fan-outs", text, found)
+    rows = yield Ask("fan_out_legs", {"id": text if text in found else found[0]})
+    return fan_outs_of(rows)[0]
+
+
+def one_leg(text: str) -> Body[tuple[FanOut, Leg]]:
+    """The leg with this id, or the only one that it can mean: `ab12-3` is leg 3 of the fan-out beginning with ab12."""
+    head, dash, number = text.rpartition("-")
+    legs: dict[LegId, tuple[FanOut, Leg]] = {}
+    heads = [text, head] if dash and number.isdecimal() else [text]
+    for beginning in dict.fromkeys(heads):
+        for id in (yield from _beginning(beginning)):
+            fan_out = fan_outs_of((yield Ask("fan_out_legs", {"id": id})))[0]
+            for leg in fan_out.legs:
+                if leg.id.startswith(text) or leg.id.endswith(f"-{number}") and beginning == head:
+                    legs[leg.id] = (fan_out, leg)
+    if LegId(text) in legs:
+        return legs[LegId(text)]
+    if not legs:
+        raise NotFound(f"there is no leg {text!r}", hint="see: ordo fanout show ID")
+    if len(legs) > 1:
+        raise _ambiguous("legs", text, sorted(legs))
+    return next(iter(legs.values()))
+
+
+def newest(most: int, account: str | None) -> Body[list[FanOut]]:
+    """The latest fan-outs, whole, newest first; with an account, those that it has a leg in."""
+    if account is None:
+        return fan_outs_of((yield Ask("recent_legs", {"most": most})))
+    return fan_outs_of((yield Ask("recent_legs_of", {"most": most, "account": account})))
+
+
+def unsettled(account: str | None) -> Body[list[tuple[FanOut, Leg]]]:
+    """Every leg of which more is to come, oldest first, with the fan-out it belongs to (and only such legs in it)."""
+    rows = yield Ask("unsettled", {"account": account})
+    return [(fan_out, leg) for fan_out in fan_outs_of(rows) for leg in fan_out.legs]
+
+
+def owners() -> Body[dict[LegId, Owner]]:
+    """Who plans or sends each leg that is not out of ordo's hands yet."""
+    found: dict[LegId, Owner] = {}
+    for row in (yield Ask("unsettled", {"account": None})):
+        leg = leg_of(row[FAN_OUT_WIDTH:])
+        sender, planner = owner_of(row[-1]), owner_of(row[OWNER])
+        owner = sender if leg.submission is not Submission.PLANNED or sender is not None else planner
+        owner = owner or planner
+        if leg.submission in OWNED and owner is not None:
+            found[leg.id] = owner
+    return found
+
+
+def by(name: str, column: str, account: str, words: Iterable[str]) -> Body[dict[str, LegId]]:
+    """Which of these tags or order ids are ours, and whose legs they are."""
+    found: dict[str, LegId] = {}
+    for word in words:
+        for known, fan_out, number in (yield Ask(name, {"account": account, column: word})):
+            found[known] = leg_id(fan_out, number)
+    return found
+
+
+def _beginning(text: str) -> Body[list[str]]:
+    # A range instead of LIKE: it uses the index, and no character of the text means anything but itself.
+    if not text:
+        return []
+    rows = yield Ask("fan_outs_like", {"low": text, "high": text + AFTER_ALL, "most": SHOWN + 1})
+    return [row[0] for row in rows]
+
+
+def _ambiguous(what: str, text: str, found: list[str] | list[LegId]) -> Invalid:
+    listed = ", ".join(found[:SHOWN]) + (", …" if len(found) > SHOWN else "")
+    return Invalid(f"several {what} begin with {text!r}: {listed}", hint="write more of the id")

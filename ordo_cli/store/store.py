@@ -1,0 +1,122 @@
+"""Opens the store: the file made or brought up to date, and the four things that it remembers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from ordo_cli.domain.errors import Invalid
+from ordo_cli.domain.journal import Install, Owner
+from ordo_cli.domain.seams import Chance, Clock, Disk
+from ordo_cli.store.accounts import Accounts
+from ordo_cli.store.audit import Audit
+from ordo_cli.store.chain import Entry, Origin, append
+from ordo_cli.store.database import Database, open_database
+from ordo_cli.store.driver import BUSY_SECONDS, Ask, Body, Connector, connect
+from ordo_cli.store.filesystem import make_private, refuse_network
+from ordo_cli.store.journal import Journal
+from ordo_cli.store.rows import micros
+from ordo_cli.store.schema import HEAD, make_ready
+from ordo_cli.store.switches import Switches
+
+SQLITE_URL = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What ordo remembers, behind questions and changes in ordo's words."""
+
+    path: str
+    install: Install
+    accounts: Accounts
+    journal: Journal
+    switches: Switches
+    audit: Audit
+    database: Database
+
+    async def health(self) -> str | None:
+        """What is wrong with the file or its promise of durability, or None."""
+        return await self.database.call(_health)
+
+
+@asynccontextmanager
+async def open_store(
+    path_or_url: str,
+    *,
+    clock: Clock,
+    chance: Chance,
+    disk: Disk,
+    actor: str,
+    owner: Owner | None = None,
+    busy_seconds: float = BUSY_SECONDS,
+    connector: Connector = connect,
+) -> AsyncIterator[Store]:
+    """Open the journal, making or upgrading the file first. Raises StoreFailed with a sentence for the user."""
+    path = path_of(path_or_url)
+    refuse_network(path)
+    make_private(path)
+
+    def origin() -> Origin:
+        at, elapsed = micros(clock.now()), clock.elapsed()
+        if owner is None:
+            return Origin(actor, at, elapsed=elapsed)
+        return Origin(actor, at, host=owner.host, boot=owner.boot_id, pid=owner.pid, elapsed=elapsed)
+
+    async with open_database(path, busy_seconds=busy_seconds, connector=connector) as database:
+        stamp = f"{clock.now():%Y%m%dT%H%M%S}-{chance.token(4)}"
+        became = await database.call(lambda connection: make_ready(connection, path, stamp))
+        install = await database.read(_installed())
+        if install is None:
+            fresh = Install(chance.token(26), chance.token(52).encode())
+            install = await database.run(_installing(fresh, origin()))
+        if became == "upgraded":
+            await database.run(append(origin(), [Entry("migration", data={"schema": HEAD})]))
+        yield Store(
+            path,
+            install,
+            Accounts(database, origin),
+            Journal(database, origin, owner),
+            Switches(database, origin),
+            Audit(database, origin),
+            database,
+        )
+
+
+def path_of(path_or_url: str) -> str:
+    """The database file. Raises Invalid for a database that is none."""
+    if path_or_url.startswith(SQLITE_URL):
+        return path_or_url.removeprefix(SQLITE_URL)
+    scheme, colon, _ = path_or_url.partition("://")
+    if colon:
+        raise Invalid(
+            f"this ordo keeps its journal in SQLite and cannot use {scheme}", hint="see: ordo config show database.url"
+        )
+    return path_or_url
+
+
+def _installed() -> Body[Install | None]:
+    rows = yield Ask("install")
+    return Install(rows[0][0], bytes(rows[0][1])) if rows else None
+
+
+def _installing(fresh: Install, origin: Origin) -> Body[Install]:
+    # Looked up once more inside the writing transaction: of two first starts at once, one wins.
+    there = yield from _installed()
+    if there is not None:
+        return there
+    yield Ask("add_install", (fresh.id, fresh.tag_key, origin.at))
+    yield from append(origin, [Entry("migration", after="created", data={"schema": HEAD, "install": fresh.id})])
+    return fresh
+
+
+def _health(connection: sqlite3.Connection) -> str | None:
+    found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    if found != "ok":
+        return f"the database is damaged: {found}"
+    if connection.execute("PRAGMA synchronous").fetchone()[0] != 2:
+        return "commits are not forced to the disk"
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        return "the database is not in write-ahead mode"
+    return None
