@@ -79,7 +79,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
-        self._transport = transport if isinstance(transport, WireTransport) else StandIn(transport)
+        self._transport = transport if isinstance(transport, WireTransport | StandIn) else StandIn(transport)
         self._base_url = base_url.rstrip("/")
         self._host = httpx.URL(base_url).host
         self._clock = clock

@@ -47,8 +47,9 @@ class Line(asyncio.Protocol):
     def carried_by(self, transport: asyncio.Transport) -> None:
         """Take this transport: the first, or the TLS one laid over it."""
         self._transport = transport
-        # So that pause_writing says "not all has reached the socket" and resume_writing "now it has".
-        transport.set_write_buffer_limits(high=0)
+        # So that pause_writing says "not all has reached the socket" and resume_writing "now it has". Not 0, at which
+        # asyncio's TLS takes an empty buffer for a full one.
+        transport.set_write_buffer_limits(high=1)
 
     def data_received(self, data: bytes) -> None:
         if self._exchange is None or self._exchange.whole:

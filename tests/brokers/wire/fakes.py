@@ -69,6 +69,4 @@ def http_to(
 
 
 def http_over(transport: httpx.AsyncBaseTransport, url: str, timeouts: Timeouts = SHORT) -> Http:
-    return Http(
-        transport, url, clock=SystemClock(), chance=NoChance(), classify=one_certain_refusal, timeouts=timeouts
-    )
+    return Http(transport, url, clock=SystemClock(), chance=NoChance(), classify=one_certain_refusal, timeouts=timeouts)

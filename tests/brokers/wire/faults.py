@@ -97,7 +97,9 @@ FAULTS = [
     Fault("silent within the head", saying(b"HTTP/1.1 200 OK\r\nCont"), NO_ANSWER),
     Fault("silent within the body", saying(answer()[:-4]), NO_ANSWER),
     Fault("a body that drips past the limit of the whole", dripping(answer(b"x" * 9999)[:90], b" ", 0.05), NO_ANSWER),
-    Fault("a head that drips past the limit of the whole", dripping(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n", 0.05), NO_ANSWER),
+    Fault(
+        "a head that drips past the limit of the whole", dripping(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n", 0.05), NO_ANSWER
+    ),
     # cut and damaged
     Fault("a body shorter than its length", saying(answer()[:-4], then=Peer.end), NO_ANSWER),
     Fault("garbage", saying(b"\x00\xff\x13\x37 nonsense\r\n\r\n"), NO_ANSWER),
@@ -141,7 +143,9 @@ FAULTS = [
     Fault("a body longer than the limit", saying(answer(b"[" + b"1," * 50_000 + b"1]")), NO_ANSWER),
     Fault("chunks without end", dripping(chunked(), b"1000\r\n" + b" " * 4096 + b"\r\n", 0.001), NO_ANSWER),
     Fault("a body without length and end", dripping(b"HTTP/1.1 200 OK\r\n\r\n", b" " * 4096, 0.001), NO_ANSWER),
-    Fault("early answers without end", dripping(b"", b"HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n" * 50, 0.001), NO_ANSWER),
+    Fault(
+        "early answers without end", dripping(b"", b"HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n" * 50, 0.001), NO_ANSWER
+    ),
     Fault("a gzip bomb", saying(packed(gzip.compress(b" " * BIG))), NO_ANSWER),
     Fault("gzip that is cut", saying(packed(gzip.compress(GOOD)[:-6])), NO_ANSWER),
     Fault("gzip that is none", saying(packed(GOOD)), NO_ANSWER),

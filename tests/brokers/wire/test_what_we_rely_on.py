@@ -1,0 +1,135 @@
+"""What the wire relies on of h11, asyncio and httpx, so that an update that changes it is noticed here."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+
+import h11
+import httpx
+import pytest
+
+from tests.brokers.wire.certificates import Authority
+
+
+def client(method: bytes = b"POST") -> h11.Connection:
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=100)
+    connection.send(h11.Request(method=method, target=b"/", headers=[(b"Host", b"x")]))
+    connection.send(h11.EndOfMessage())
+    return connection
+
+
+def test_h11_writes_nothing_twice_and_nothing_of_its_own() -> None:
+    connection = h11.Connection(h11.CLIENT)
+    head = connection.send(
+        h11.Request(method=b"POST", target=b"/a", headers=[(b"Host", b"x"), (b"Content-Length", b"2")])
+    )
+    assert head == b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+    assert connection.send(h11.Data(data=b"ab")) == b"ab"
+    assert connection.send(h11.EndOfMessage()) == b""
+
+
+def test_h11_limits_only_what_is_not_whole_yet() -> None:
+    connection = client()
+    connection.receive_data(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 30)
+    with pytest.raises(h11.RemoteProtocolError):
+        connection.next_event()
+    connection = client()
+    connection.receive_data(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 30 + b"\r\n")
+    assert isinstance(connection.next_event(), h11.Response), "so that the wire must measure a whole head itself"
+
+
+def test_h11_keeps_what_came_behind_the_answer_and_says_that_the_end_came() -> None:
+    connection = client()
+    connection.receive_data(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxrest")
+    events = [type(connection.next_event()) for _ in range(3)]
+    assert events == [h11.Response, h11.Data, h11.EndOfMessage]
+    assert connection.trailing_data == (b"rest", False)
+    assert connection.our_state is h11.DONE
+    assert connection.their_state is h11.DONE
+
+
+def test_h11_takes_the_answer_to_connect_as_the_end_of_http() -> None:
+    connection = client(b"CONNECT")
+    connection.receive_data(b"HTTP/1.1 200 OK\r\n\r\nmore")
+    assert isinstance(connection.next_event(), h11.Response)
+    assert connection.trailing_data == (b"more", False)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+async def test_asyncio_hands_a_write_to_the_socket_before_it_returns(authority: Authority, tls: bool) -> None:
+    """The gate is held across transport.write alone; that only means something if write does not put it off."""
+    mine, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    got = asyncio.Event()
+
+    class Other(asyncio.Protocol):
+        def data_received(self, data: bytes) -> None:
+            got.set()
+
+    serving = asyncio.ensure_future(loop.connect_accepted_socket(Other, theirs, ssl=authority.good if tls else None))
+    transport, _ = await loop.create_connection(
+        asyncio.Protocol,
+        sock=mine,
+        ssl=authority.trusting if tls else None,
+        server_hostname="localhost" if tls else None,
+    )
+    other, _ = await serving
+    other.pause_reading()
+    await asyncio.sleep(0.01)
+    peek = other.get_extra_info("socket").dup()  # the kernel's own word, without a turn of the loop
+    transport.write(b"order")
+    assert len(peek.recv(4096, socket.MSG_PEEK)) >= len(b"order")
+    peek.close()
+    transport.abort()
+    other.abort()
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+async def test_asyncio_says_when_not_all_has_reached_the_socket(authority: Authority, tls: bool) -> None:
+    loop = asyncio.get_running_loop()
+    calls: list[str] = []
+    resumed = asyncio.Event()
+
+    class Pausing(asyncio.Protocol):
+        def pause_writing(self) -> None:
+            calls.append("pause")
+
+        def resume_writing(self) -> None:
+            calls.append("resume")
+            resumed.set()
+
+    peers: list[asyncio.Transport] = []
+
+    class Deaf(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            peers.append(transport)
+            transport.pause_reading()
+
+    server = await loop.create_server(Deaf, "127.0.0.1", 0, ssl=authority.good if tls else None)
+    port = server.sockets[0].getsockname()[1]
+    context: ssl.SSLContext | None = authority.trusting if tls else None
+    transport, _ = await loop.create_connection(Pausing, "127.0.0.1", port, ssl=context)
+    transport.set_write_buffer_limits(high=1)
+    transport.write(b"x" * 100)
+    assert calls == [], "a small write reaches the socket at once"
+    transport.write(b"x" * 9_000_000)
+    assert calls == ["pause"]
+    await asyncio.sleep(0.01)
+    peers[0].resume_reading()
+    async with asyncio.timeout(5):
+        await resumed.wait()
+    assert calls == ["pause", "resume"]
+    transport.abort()
+    server.close()
+    await asyncio.sleep(0.01)
+
+
+def test_httpx_keeps_a_request_as_it_was_given() -> None:
+    request = httpx.Request("POST", "https://broker.example/a?b=c", headers={"x": "y"}, content=b"z")
+    assert request.url.raw_path == b"/a?b=c"
+    assert request.headers.raw == [(b"Host", b"broker.example"), (b"x", b"y"), (b"Content-Length", b"1")]
+    assert request.extensions == {}
