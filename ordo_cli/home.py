@@ -31,6 +31,12 @@ class Home:
         self.run = os.path.join(state, "run")
         self.logs = os.path.join(state, "logs")
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Home) and (self.config, self.data, self.run) == (other.config, other.data, other.run)
+
+    def __hash__(self) -> int:
+        return hash((self.config, self.data, self.run))
+
     def __repr__(self) -> str:
         return f"Home(config={self.config!r}, data={self.data!r}, run={self.run!r})"
 
