@@ -127,8 +127,10 @@ def _viable() -> Iterator[tuple[float, str]]:
     for name in candidates:
         try:
             yield float(_class(name).priority), name
-        except Exception:  # noqa: S112  a backend says that it cannot work here by raising whatever it likes
-            continue
+        except (RuntimeError, ImportError, AttributeError, FileNotFoundError, ConnectionError):
+            continue  # how a backend says that what it speaks to is not on this machine
+        except TimeoutError as error:  # something is there and does not answer: that is not the same as nothing
+            raise _silence(PATIENCE) from error
 
 
 def _build(name: str) -> KeyringBackend:
