@@ -15,7 +15,12 @@ BREAKS = ":=@"  # bash cuts words at these, and puts back what we print behind t
 
 def main() -> int:
     """Answer the completion script of the shell that `_ORDO_COMPLETE` names. When anything fails, nothing is offered."""
-    shell = os.environ["_ORDO_COMPLETE"].rpartition("_")[2]
+    asked, _, shell = os.environ["_ORDO_COMPLETE"].partition("_")
+    if asked == "source":
+        from ordo_cli.cli.shells import SCRIPTS
+
+        sys.stdout.write(SCRIPTS.get(shell, ""))
+        return 0 if shell in SCRIPTS else 1
     try:
         words, word = _said(shell)
         prefix = ""
