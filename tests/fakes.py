@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from heapq import heappop, heappush
+from itertools import count
 
 from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Permit, RateLimits, Tools
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName
@@ -33,11 +35,17 @@ MONDAY_NOON = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)  # 12:00 in India, the m
 INFY = parse_instrument("NSE:INFY")
 
 
+SETTLE = 0.008  # real seconds in which what is not asleep gets on with its work before time jumps
+
+
 class FakeClock:
-    """Time that passes only when somebody sleeps, or when a test says so."""
+    """Time that jumps to the next sleeper once everybody else has had a moment, or when a test says so."""
 
     def __init__(self, now: datetime = MONDAY_NOON) -> None:
         self._start, self._elapsed = now, 1000.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._numbers = count()
+        self._ticker: asyncio.Task[None] | None = None
 
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self._elapsed - 1000.0)
@@ -46,8 +54,21 @@ class FakeClock:
         return self._elapsed
 
     async def sleep(self, seconds: float) -> None:
-        self._elapsed += max(0.0, seconds)
-        await asyncio.sleep(0)
+        waking: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heappush(self._sleepers, (self._elapsed + max(0.0, seconds), next(self._numbers), waking))
+        if self._ticker is None or self._ticker.done():
+            self._ticker = asyncio.ensure_future(self._tick())
+        await waking
+
+    async def _tick(self) -> None:
+        while self._sleepers:
+            await asyncio.sleep(SETTLE)
+            while self._sleepers and self._sleepers[0][2].done():
+                heappop(self._sleepers)
+            if self._sleepers:
+                at, _, waking = heappop(self._sleepers)
+                self._elapsed = max(self._elapsed, at)
+                waking.set_result(None)
 
     def pass_(self, seconds: float) -> None:
         self._elapsed += seconds
@@ -198,9 +219,7 @@ class Firm:
         self.lines: dict[AccountId, ScriptedBroker] = {}
 
     def line(self, account: Account) -> ScriptedBroker:
-        return self.lines.setdefault(
-            account.id, ScriptedBroker(self.clock, account, "tagless" not in account.behaviours)
-        )
+        return self.lines.setdefault(account.id, ScriptedBroker(self.clock, account, self.tagged(account)))
 
     @asynccontextmanager
     async def connect(self, account: Account, _: Mapping[str, str], tools: Tools) -> AsyncIterator[Broker]:
@@ -219,11 +238,14 @@ class Firm:
             connect=self.connect,
         )
 
+    def tagged(self, account: Account) -> bool:
+        return not account.id.startswith("tagless")
+
     def capabilities(self, account: Account) -> Capabilities:
         return Capabilities(
             exchanges=frozenset({Exchange.NSE}),
             types=frozenset(OrderType),
             products=frozenset({Product.CNC, Product.MIS}),
             validities=frozenset(Validity),
-            tagged="tagless" not in account.behaviours,
+            tagged=self.tagged(account),
         )

@@ -56,13 +56,13 @@ async def place(
     The same key again gives what the first request came to, and sends nothing. Raises what refuses all of it: then
     nothing was sent and the key is still free.
     """
+    await startup.wake(desk)
     key = planning.key_for(desk, request)
     before = await desk.store.journal.replay(desk.actor, request.verb, key, planning.fingerprint_of(request))
     if before is not None:
         show(before)
         return before
     planning.require_room(desk)
-    await startup.wake(desk)
     plan = await planning.preview(desk, request)
     try:
         planning.refuse_whole(plan)
