@@ -14,7 +14,7 @@ BREAKS = ":=@"  # bash cuts words at these, and puts back what we print behind t
 
 
 def main() -> int:
-    """Answer the completion script of the shell that `_ORDO_COMPLETE` names. When anything fails, nothing is offered."""
+    """Answer the completion script of the shell that `_ORDO_COMPLETE` names; when anything fails, offer nothing."""
     asked, _, shell = os.environ["_ORDO_COMPLETE"].partition("_")
     if asked == "source":
         from ordo_cli.cli.shells import SCRIPTS

@@ -15,12 +15,13 @@ def measure() -> list[Row]:
         home = Path(folder)
         ordo(home, "--no-input", "init", "--secrets", "vault")
         ordo(home, "--no-input", "account", "add", "alice", "--broker", "paper")
-        plain = environment(home, TERM="dumb")
-        word = environment(home, _ORDO_COMPLETE="complete_bash", COMP_WORDS="ordo account show al", COMP_CWORD="3")
-        floor, (short, completed) = beside_nothing(
-            [process([*ORDO, "--help"], plain), process([*ORDO], word)], times=20
+        plain = environment(home)
+        word = environment(home, _ORDO_COMPLETE="complete_bash", COMP_WORDS="ordo\naccount\nshow\nal", COMP_CWORD="3")
+        floor, (front, command, completed) = beside_nothing(
+            [process([*ORDO, "--help"], plain), process([*ORDO, "buy", "--help"], plain), process([*ORDO], word)]
         )
     return [
-        Row("ordo --help", floor, short, must=14, aim=4.5),
+        Row("ordo --help", floor, front, must=6, aim=4.5),
+        Row("ordo buy --help", floor, command, must=14, aim=4.5),
         Row("completing an account", floor, completed, must=6, aim=4.5),
     ]
