@@ -14,10 +14,12 @@ from ordo_cli.home import find_home, home_at
 
 TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ordo_cli.home import Home
     from ordo_cli.store.driver import Body
+
+    CleanUp = Callable[["list[str]", "Outcome"], int]
 
 DONE, USAGE, INTERRUPTED, NOT_QUIET = 0, 2, 130, 10
 BLOCK, CANCEL, FLATTEN = 1, 2, 3
@@ -76,8 +78,11 @@ class Outcome:
         return DONE if (self.engaged or self.recorded) and self.quiet else NOT_QUIET
 
 
-def main(words: "list[str]") -> int | None:
-    """Answer `ordo kill …`, or None when the words are for the whole program."""
+def main(words: "list[str]", clean_up: "CleanUp") -> int | None:
+    """Answer `ordo kill …`, or None when the words are for the whole program.
+
+    `clean_up` goes on in the whole program once everything is stopped, for a press that cancels or flattens too.
+    """
     as_json = "--json" in words
     try:
         press = read(words)
@@ -98,10 +103,7 @@ def main(words: "list[str]") -> int | None:
     if press.level == BLOCK:
         report(press, outcome)
         return outcome.exit_code
-    from ordo_cli.cli.kill import clean_up  # 100 ms and more, and by now everything is stopped
-
-    code: int = clean_up(words, outcome)
-    return code
+    return clean_up(words, outcome)
 
 
 def read(words: "list[str]") -> Press | None:

@@ -38,16 +38,16 @@ def test_the_folders_are_those_of_the_platform(xdg: dict[str, str], monkeypatch:
 
 
 def test_a_relative_xdg_folder_is_ignored_as_its_standard_says() -> None:
-    assert find_home({"HOME": "/home/me", "XDG_DATA_HOME": "data"}) == find_home({"HOME": "/home/me"})
+    assert find_home({"HOME": "/h/me", "XDG_DATA_HOME": "data"}) == find_home({"HOME": "/h/me"})
 
 
 @pytest.mark.parametrize(
     ("platform", "environ", "data"),
     [
-        ("darwin", {"HOME": "/Users/me"}, "/Users/me/Library/Application Support/ordo"),
+        ("darwin", {"HOME": "/u/me"}, "/u/me/Library/Application Support/ordo"),
         ("win32", {"HOME": "/x", "LOCALAPPDATA": "/local"}, "/local/ordo"),
         ("win32", {"HOME": "/x"}, os.path.expanduser("~/AppData/Local/ordo")),
-        ("linux", {"HOME": "/home/me"}, "/home/me/.local/share/ordo"),
+        ("linux", {"HOME": "/h/me"}, "/h/me/.local/share/ordo"),
     ],
 )
 def test_each_system_has_its_own_place(
@@ -73,7 +73,7 @@ def test_folders_are_made_for_their_owner_alone(tmp_path: Path) -> None:
         ("/mnt/share", "nfs4"),
         ("/mnt/shared", None),
         ("/with space/x", "cifs"),
-        ("/home/me", None),
+        ("/h/me", None),
     ],
 )
 def test_a_network_file_system_is_recognised(tmp_path: Path, path: str, kind: str | None) -> None:
