@@ -28,12 +28,12 @@ class Line(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
+        self._socket: asyncio.Transport | None = None
+        self._transport: asyncio.Transport | None = None  # over the socket: itself, or the TLS laid over it
         self._exchange: Exchange | None = None
         self._done: asyncio.Future[None] | None = None
         self._waits = Waits()
         self._asked_at = self._heard_at = 0.0
-        self._writing = False
         self._timer: asyncio.TimerHandle | None = None
         self._poll: select.poll | None = None
         self.gone = False
@@ -42,14 +42,7 @@ class Line(asyncio.Protocol):
     # what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.carried_by(cast(asyncio.Transport, transport))
-
-    def carried_by(self, transport: asyncio.Transport) -> None:
-        """Take this transport: the first, or the TLS one laid over it."""
-        self._transport = transport
-        # So that pause_writing says "not all has reached the socket" and resume_writing "now it has". Not 0, at which
-        # asyncio's TLS takes an empty buffer for a full one.
-        transport.set_write_buffer_limits(high=1)
+        self._socket = self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         if self._exchange is None or self._exchange.whole:
@@ -64,13 +57,6 @@ class Line(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended(exc)
 
-    def pause_writing(self) -> None:
-        self._writing = True
-
-    def resume_writing(self) -> None:
-        self._writing = False
-        self._heard_at = self._loop.time()
-
     # what the transport calls
 
     def listen(self, exchange: Exchange, waits: Waits) -> asyncio.Future[None]:
@@ -82,12 +68,12 @@ class Line(asyncio.Protocol):
         return self._done
 
     async def secure(self, context: ssl.SSLContext, host: str) -> None:
-        """Lay TLS over a tunnel that leads to this host."""
-        assert self._transport is not None
-        over = await self._loop.start_tls(self._transport, self, context, server_hostname=host)
-        if over is None:  # what asyncio gives when the tunnel closed at once
-            raise ConnectionError("the tunnel was closed")
-        self.carried_by(over)
+        """Lay TLS over what is so far a plain connection, or a tunnel, to this host."""
+        assert self._socket is not None
+        over = await self._loop.start_tls(self._socket, self, context, server_hostname=host)
+        if over is None:  # what asyncio gives when the connection was closed at once
+            raise ConnectionError("the connection was closed")
+        self._transport = over
 
     def write(self, data: bytes) -> None:
         """Hand all of it to the socket, now."""
@@ -125,6 +111,10 @@ class Line(asyncio.Protocol):
             self._poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
         return not self._poll.poll(0)
 
+    def _unsent(self) -> bool:
+        """Whether part of the question still waits for the socket. TLS counts only what it has not passed on itself."""
+        return any(layer and layer.get_write_buffer_size() for layer in {self._socket, self._transport})
+
     def _hear(self, data: bytes) -> None:
         if self._exchange is None or self._done is None or self._done.done():
             return
@@ -156,9 +146,9 @@ class Line(asyncio.Protocol):
         read = self._heard_at + self._waits.read
         if now >= whole:
             self._fail(httpx.ReadTimeout("no whole answer in time"))
-        elif self._writing and now >= write:
+        elif now >= write and self._unsent():
             self._fail(httpx.WriteTimeout("the server did not take the request in time"))
-        elif not self._writing and now >= read:
+        elif now >= read and not self._unsent():
             self._fail(httpx.ReadTimeout("no answer in time"))
         else:
             wake = min((limit for limit in (whole, write, read) if limit > now), default=inf)

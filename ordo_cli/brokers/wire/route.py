@@ -54,33 +54,23 @@ class Route:
         """A new connection, TLS and all. Raises httpx.ConnectError or ProxyError: no byte of ours has left."""
         context = (self.tls or system_trust()) if self.base_url.scheme == "https" else None
         try:
-            if self.proxy is None:
-                return await self._dial(self.host, self.port, context)
-            return await self._tunnel(self.proxy, context)
+            host, port = (self.host, self.port) if self.proxy is None else (self.proxy.host, self.proxy.port or 80)
+            line = await self._dial(host, port)
+            try:
+                if self.proxy is not None:
+                    await _ask_for_tunnel(line, f"{self.host}:{self.port}".encode(), self.proxy)
+                if context is not None:
+                    await line.secure(context, self.host)
+            except BaseException:
+                line.abort()
+                raise
         except (OSError, UnicodeError) as error:  # an ssl.SSLError is an OSError, a bad host name a UnicodeError
             raise httpx.ConnectError(f"no connection to {self.host}: {error}") from error
-
-    async def _dial(self, host: str, port: int, context: ssl.SSLContext | None) -> Line:
-        _, line = await asyncio.get_running_loop().create_connection(
-            Line,
-            host,
-            port,
-            ssl=context,
-            server_hostname=host if context else None,
-            local_addr=(self.local_address, 0) if self.local_address else None,
-        )
         return line
 
-    async def _tunnel(self, proxy: httpx.URL, context: ssl.SSLContext | None) -> Line:
-        line = await self._dial(proxy.raw_host.decode("ascii"), proxy.port or 80, None)
-        try:
-            await _ask_for_tunnel(line, f"{self.host}:{self.port}".encode(), proxy)
-            if context is not None:
-                await line.secure(context, self.host)
-            return line
-        except BaseException:
-            line.abort()
-            raise
+    async def _dial(self, host: str, port: int) -> Line:
+        address = (self.local_address, 0) if self.local_address else None
+        return (await asyncio.get_running_loop().create_connection(Line, host, port, local_addr=address))[1]
 
 
 async def _ask_for_tunnel(line: Line, target: bytes, proxy: httpx.URL) -> None:

@@ -150,7 +150,7 @@ async def test_a_server_that_stops_reading_gives_no_answer(carriage: Carriage) -
     leave = Leave()
     async with serving(play, carriage.server) as server, http_to(server, carriage.client) as http:
         with pytest.raises(NoAnswer, match="did not take"):
-            await http.post("/orders", permit=leave, json={"note": "x" * 8_000_000})
+            await http.post("/orders", permit=leave, json={"note": "x" * 32_000_000})
         assert leave.bytes_sent > server.received > 0
 
 

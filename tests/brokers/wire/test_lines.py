@@ -1,4 +1,4 @@
-"""A line carries one exchange at a time, is used again only after a clean one, is dropped before a byte and not after."""
+"""A line carries one exchange at a time, serves again only after a clean one, is dropped before a byte, not after."""
 
 from __future__ import annotations
 
