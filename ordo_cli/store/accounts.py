@@ -23,23 +23,23 @@ class Accounts:
 
     async def all(self) -> list[Account]:
         """Every account, by name."""
-        return await self._database.read(_all())
+        return await self._database.read(_all)
 
     async def get(self, account: AccountId) -> Account:
         """One account. Raises NotFound."""
-        return await self._database.read(_get(account))
+        return await self._database.read(_get, account)
 
     async def add(self, account: Account) -> None:
         """Take a new account. Raises Invalid when the name is taken."""
-        await self._database.run(_adding(account, self._origin()))
+        await self._database.run(_adding, account, self._origin())
 
     async def save(self, account: Account) -> None:
         """Replace an account's settings. Raises NotFound."""
-        await self._database.run(_saving(account, self._origin()))
+        await self._database.run(_saving, account, self._origin())
 
     async def remove(self, account: AccountId) -> None:
         """Forget an account; its legs and its audit rows stay. Raises NotFound."""
-        await self._database.run(_removing(account, self._origin()))
+        await self._database.run(_removing, account, self._origin())
 
 
 def _all() -> Body[list[Account]]:

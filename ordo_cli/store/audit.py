@@ -24,11 +24,11 @@ class Audit:
 
     async def append(self, type: str, data: Mapping[str, object], ids: Mapping[str, object] | None = None) -> int:
         """Write a row about something that has no transaction of its own; answers its number."""
-        return await self._database.run(append(self._origin(), [Entry(type, ids=ids, data=data)]))
+        return await self._database.run(append, self._origin(), [Entry(type, ids=ids, data=data)])
 
     async def rows(self, filters: Filters | None = None, limit: int = 50) -> list[Line]:
         """The latest rows that fit, oldest first."""
-        return await self._database.read(_reading(filters or {}, limit))
+        return await self._database.read(_reading, filters or {}, limit)
 
     async def verify(self, anchors: Iterable[Anchor] = ()) -> Verdict:
         """Follow the whole chain, and compare it with heads that were kept elsewhere."""
@@ -42,13 +42,13 @@ class Audit:
     async def pages(self) -> AsyncIterator[list[Stored]]:
         """The whole chain as it is stored, from the first row."""
         after = -NO_END
-        while page := await self._database.read(_page(after)):
+        while page := await self._database.read(_page, after):
             yield page
             after = page[-1][0]
 
     async def head(self) -> tuple[int, str]:
         """How many rows there are, and the hash of the last."""
-        found = await self._database.read(_head())
+        found = await self._database.read(_head)
         return (found[0][0], found[0][1].hex()) if found else (0, "0" * 64)
 
 

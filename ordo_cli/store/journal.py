@@ -34,7 +34,7 @@ class Journal:
 
     async def replay(self, principal: str, verb: str, key: str, fingerprint: str) -> FanOut | None:
         """What this key was used for before, or None. Raises KeyConflict when it was used for something else."""
-        found = await self._database.read(replaying(principal, verb, key, fingerprint))
+        found = await self._database.read(replaying, principal, verb, key, fingerprint)
         return None if found is None else _replayed(found, key)
 
     async def open(self, fan_out: FanOut, *, duplicate_window: float | None) -> FanOut:
@@ -42,7 +42,7 @@ class Journal:
 
         Raises KeyConflict when the key stands for another request, StoreFailed when nothing could be written.
         """
-        written = await self._database.run(opening(fan_out, duplicate_window, self._owner, self._origin()))
+        written = await self._database.run(opening, fan_out, duplicate_window, self._owner, self._origin())
         return _replayed(written, fan_out.key)
 
     async def claim(self, leg: LegId, terms: ClaimTerms) -> Leg | Wait:
@@ -50,7 +50,7 @@ class Journal:
 
         Raises KillEngaged, LimitExceeded, or IllegalMove when it is not planned (any more); then nothing may be sent.
         """
-        return await self._database.run(claiming(leg, terms, self._origin()))
+        return await self._database.run(claiming, leg, terms, self._origin())
 
     async def operation(
         self,
@@ -60,7 +60,7 @@ class Journal:
         leg: LegId | None = None,
     ) -> Wait | None:
         """Count a cancel or modify that is about to leave, or say how long to wait for its turn."""
-        return await self._database.run(operating(account, kind, leg, terms, self._origin()))
+        return await self._database.run(operating, account, kind, leg, terms, self._origin())
 
     async def move(
         self,
@@ -71,51 +71,51 @@ class Journal:
         data: Mapping[str, object] | None = None,
     ) -> Leg:
         """Apply a move to the leg as it now is; with it goes one audit row, and none when nothing changed."""
-        return await self._database.run(_moving(leg, change, kind, data, self._origin()))
+        return await self._database.run(_moving, leg, change, kind, data, self._origin())
 
     async def fan_out(self, id_or_prefix: str) -> FanOut:
         """One fan-out. Raises NotFound, or Invalid when several begin so."""
-        return await self._database.read(lookups.one_fan_out(id_or_prefix))
+        return await self._database.read(lookups.one_fan_out, id_or_prefix)
 
     async def fan_outs(self, limit: int = 20, account: AccountId | None = None) -> list[FanOut]:
         """The latest fan-outs, newest first."""
-        return await self._database.read(lookups.newest(limit, account))
+        return await self._database.read(lookups.newest, limit, account)
 
     async def leg(self, id_or_prefix: str) -> tuple[FanOut, Leg]:
         """One leg and its fan-out. Raises NotFound, or Invalid when several begin so."""
-        return await self._database.read(lookups.one_leg(id_or_prefix))
+        return await self._database.read(lookups.one_leg, id_or_prefix)
 
     async def unsettled(self, account: AccountId | None = None) -> list[tuple[FanOut, Leg]]:
         """Every leg of which more is to come, oldest first. The fan-out beside it holds its unsettled legs only."""
-        return await self._database.read(lookups.unsettled(account))
+        return await self._database.read(lookups.unsettled, account)
 
     async def owners(self) -> dict[LegId, Owner]:
         """Who plans or sends each leg that is planned, sending or not sent."""
-        return await self._database.read(lookups.owners())
+        return await self._database.read(lookups.owners)
 
     async def by_order_ids(self, account: AccountId, ids: Iterable[BrokerOrderId]) -> dict[BrokerOrderId, LegId]:
         """Which of a broker's orders are ours."""
-        found = await self._database.read(lookups.by("by_order_id", "broker_order_id", account, ids))
+        found = await self._database.read(lookups.by, "by_order_id", "broker_order_id", account, ids)
         return {BrokerOrderId(known): leg for known, leg in found.items()}
 
     async def by_tags(self, account: AccountId, tags: Iterable[Tag]) -> dict[Tag, LegId]:
         """Which tags of an account are in the journal."""
-        found = await self._database.read(lookups.by("by_tag", "tag", account, tags))
+        found = await self._database.read(lookups.by, "by_tag", "tag", account, tags)
         return {Tag(known): leg for known, leg in found.items()}
 
     async def pre_image(self, leg: LegId) -> frozenset[str] | None:
         """The broker's order ids from just before this leg was sent, if they were taken."""
         fan_out, number = place_of(leg)
-        rows = await self._database.read(_asking("pre_image", fan_out=fan_out, number=number))
+        rows = await self._database.read(_asking, "pre_image", fan_out=fan_out, number=number)
         return ids_of(rows[0][0]) if rows else None
 
     async def remember_book(self, account: AccountId, day: date, ids: Iterable[BrokerOrderId], at: datetime) -> None:
         """Keep the order ids of a book that could be trusted, for comparing the next one with it."""
-        await self._database.run(_remembering(account, day.isoformat(), ids_text(ids), micros(at)))
+        await self._database.run(_remembering, account, day.isoformat(), ids_text(ids), micros(at))
 
     async def last_book(self, account: AccountId, day: date) -> frozenset[BrokerOrderId] | None:
         """The order ids of the day's last book that could be trusted."""
-        rows = await self._database.read(_asking("book", account=account, day=day.isoformat()))
+        rows = await self._database.read(_asking, "book", account=account, day=day.isoformat())
         return frozenset(BrokerOrderId(each) for each in ids_of(rows[0][0])) if rows else None
 
     async def day_use(self, account: AccountId, day: date) -> DayUse:
@@ -124,11 +124,11 @@ class Journal:
 
     async def day_uses(self, day: date) -> dict[AccountId, DayUse]:
         """What every account that sent anything in a trading day, or has an order working, has used."""
-        return await self._database.read(_using(day.isoformat()))
+        return await self._database.read(_using, day.isoformat())
 
     async def last_operations(self) -> dict[AccountId, datetime]:
         """When each account was last sent anything."""
-        rows = await self._database.read(_asking("last_operations"))
+        rows = await self._database.read(_asking, "last_operations")
         return {AccountId(account): time_of(at) for account, at in rows}
 
 

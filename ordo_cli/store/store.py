@@ -67,12 +67,12 @@ async def open_store(
     async with open_database(path, busy_seconds=busy_seconds, connector=connector) as database:
         stamp = f"{clock.now():%Y%m%dT%H%M%S}-{chance.token(4)}"
         became = await database.call(lambda connection: make_ready(connection, path, stamp))
-        install = await database.read(_installed())
+        install = await database.read(_installed)
         if install is None:
             fresh = Install(chance.token(26), chance.token(52).encode())
-            install = await database.run(_installing(fresh, origin()))
+            install = await database.run(_installing, fresh, origin())
         if became == "upgraded":
-            await database.run(append(origin(), [Entry("migration", data={"schema": HEAD})]))
+            await database.run(append, origin(), [Entry("migration", data={"schema": HEAD})])
         yield Store(
             path,
             install,

@@ -96,7 +96,7 @@ class Switches:
 
     async def all(self) -> list[Switch]:
         """Every scope that was ever pressed or released."""
-        return [_switch(row) for row in await self._database.read(all_body())]
+        return [_switch(row) for row in await self._database.read(all_body)]
 
     async def get(self, scope: Scope) -> Switch:
         """One scope's record; one never touched is released at epoch 0."""
@@ -108,11 +108,11 @@ class Switches:
     async def engage(self, scope: Scope, level: Level, reason: str | None) -> int:
         """Engage a scope or raise its level; answers its epoch."""
         origin = self._origin()
-        return await self._database.run(engaging(scope.kind.value, scope.name, int(level), reason, origin))
+        return await self._database.run(engaging, scope.kind.value, scope.name, int(level), reason, origin)
 
     async def release(self, scope: Scope, reason: str | None) -> int:
         """Release a scope; answers its new epoch."""
-        return await self._database.run(releasing(scope.kind.value, scope.name, reason, self._origin()))
+        return await self._database.run(releasing, scope.kind.value, scope.name, reason, self._origin())
 
 
 def _switch(row: Row) -> Switch:
