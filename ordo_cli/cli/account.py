@@ -254,4 +254,4 @@ def _text(found: Described) -> None:
     ]
     facts = {**_data(found.account, found.mode), "stopped by": stopped, "credentials": ", ".join(kept)}
     show.facts("", facts.items())
-    show.table("\nlimits", ("limit", "value", "set by"), found.limits)
+    show.table("limits", ("limit", "value", "set by"), found.limits)

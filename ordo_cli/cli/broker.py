@@ -44,9 +44,9 @@ def show_one(
 
 def _text(found: Declared) -> None:
     show.facts(f"{found.name}: {found.title}", [(name, value) for name, value in _data(found).items() if _plain(value)])
-    show.facts("\noperations per account", found.rates.items())
+    show.facts("operations per account", found.rates.items())
     if found.behaviours:
-        show.table("\nbehaviours", ("behaviour", "what it does"), found.behaviours.items())
+        show.table("behaviours", ("behaviour", "what it does"), found.behaviours.items())
 
 
 def _plain(value: object) -> bool:

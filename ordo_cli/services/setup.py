@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from ordo_cli import arming, config
 from ordo_cli.desk import Desk
-from ordo_cli.domain.errors import Busy, Invalid, Refused, SecretsUnavailable
+from ordo_cli.domain.errors import Invalid, Refused, SecretsUnavailable
 from ordo_cli.domain.kill import GLOBAL, Scope
 from ordo_cli.secrets import KEYRING, VAULT, Secrets, new_name
+from ordo_cli.services import kill
 
 FIRST_ARMING = "armed for the first time"
 
@@ -75,34 +76,13 @@ def propose(desk: Desk, backend: str | None, key_file: str | None, passphrase_fi
 
 async def arm_new(desk: Desk, scopes: Iterable[Scope]) -> list[Scope]:
     """Arm the scopes that nobody ever armed or pressed before. One that has a record is left to `ordo kill release`."""
-    armed: list[Scope] = []
-    for scope in scopes:
+    await kill.catch_up(desk)
+    known = {switch.scope for switch in await desk.store.switches.all()}
+    armed = [scope for scope in scopes if scope not in known]
+    for scope in armed:
         stamp = arming.pressed(desk.home.run)
-        if any(switch.scope == scope for switch in await desk.store.switches.all()):
-            continue
-        epoch = await desk.store.switches.release(scope, FIRST_ARMING)
-        _arm_unless_pressed(desk, scope, epoch, stamp)
-        armed.append(scope)
+        await kill.write_file(desk, scope, await desk.store.switches.release(scope, FIRST_ARMING), stamp)
     return armed
-
-
-def _arm_unless_pressed(desk: Desk, scope: Scope, epoch: int, stamp: int) -> None:
-    # Under the lock that a press takes: one that came after the look at the records must win.
-    run = desk.home.run
-    nonce = desk.chance.token(16)
-    try:
-        lock = arming.alone(run)
-    except FileNotFoundError:  # the very first arming makes the lock file itself
-        arming.arm(run, scope.kind, scope.name, epoch, nonce)
-        return
-    except OSError as error:
-        raise Busy(f"{scope} could not be armed: {error}", hint="try again; or: ordo kill release") from error
-    try:
-        if arming.pressed(run) != stamp:
-            raise Refused(f"the kill switch was pressed meanwhile, so {scope} stays stopped", code="kill_engaged")
-        arming.arm(run, scope.kind, scope.name, epoch, nonce)
-    finally:
-        os.close(lock)
 
 
 def _write_config(desk: Desk) -> Step:

@@ -1,4 +1,4 @@
-"""Secrets in a real Secret Service: kept, found by another process, removed; and one that is locked, or never answers."""
+"""Secrets in a real Secret Service: kept, found by another process, removed; and one locked, and one that is mute."""
 
 from __future__ import annotations
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from ordo_cli.brokers.base import BrokerSpec, Capabilities, RateLimits
 from ordo_cli.brokers.paper.behaviours import BEHAVIOURS, behaviour_of, check_account
 from ordo_cli.brokers.paper.broker import connect
+from ordo_cli.brokers.paper.prices import set_price
 from ordo_cli.domain.accounts import Account, BrokerName
 from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.instruments import Exchange
 from ordo_cli.domain.orders import OrderType, Product, Validity
 
-__all__ = ["BEHAVIOURS", "SPEC"]
+__all__ = ["BEHAVIOURS", "SPEC", "set_price"]
 
 
 def capabilities(account: Account) -> Capabilities:
@@ -35,4 +36,5 @@ SPEC = BrokerSpec(
     rates=RateLimits(per_second=10, kept_for_cancels=2),
     connect=connect,
     check_account=check_account,
+    behaviours=BEHAVIOURS,
 )
