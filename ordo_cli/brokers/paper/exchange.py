@@ -95,36 +95,43 @@ class Exchange:
 
         Raises Unreachable when it did not go, what the permit raises, and NoAnswer when the commit itself failed.
         """
-        sent = self.now()
-        row = (message.kind, message.account, message.tag, message.body, sent, self.clock.elapsed())
         try:
             self.db.execute("BEGIN IMMEDIATE")
-            cursor = self.db.execute(
-                "INSERT INTO inbox (kind, account, tag, body, sent, elapsed, due) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*row, sent + round(message.delay * SECOND)),
-            )
         except sqlite3.Error as error:
             self._undo()
             raise Unreachable(f"the paper exchange's file could not be written: {error}") from error
         try:
-            self._let_go(message, permit)
+            if permit is None:
+                return self._let_go(message)
+            with permit.passing():
+                permit.bytes_sent += len(message.body)
+                return self._let_go(message)
         except sqlite3.Error as error:
             self._undo()
             raise NoAnswer(f"the paper exchange's file failed while an order was written: {error}") from error
         except BaseException:
             self._undo()
             raise
+
+    def _let_go(self, message: Message) -> int:
+        """The first byte: its time is taken here, where nothing can be waited for any more."""
+        sent = self.now()
+        cursor = self.db.execute(
+            "INSERT INTO inbox (kind, account, tag, body, sent, elapsed, due) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                message.kind,
+                message.account,
+                message.tag,
+                message.body,
+                sent,
+                self.clock.elapsed(),
+                sent + round(message.delay * SECOND),
+            ),
+        )
+        self.db.execute("COMMIT")
         number = cursor.lastrowid
         assert number is not None
         return number
-
-    def _let_go(self, message: Message, permit: Permit | None) -> None:
-        if permit is None:
-            self.db.execute("COMMIT")
-            return
-        with permit.passing():
-            permit.bytes_sent += len(message.body)
-            self.db.execute("COMMIT")
 
     def answer(self, number: int) -> Answer | None:
         """What the exchange says to a message; None while it is on its way."""
