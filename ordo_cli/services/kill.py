@@ -6,18 +6,18 @@ import asyncio
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from ordo_cli import arming, press
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import Invalid, KillEngaged, NotFound, Refused
-from ordo_cli.domain.kill import GLOBAL, Level, Scope, ScopeKind, Switch, covers, scopes_over
+from ordo_cli.domain.kill import GLOBAL, Level, Scope, Switch, covers, scopes_over
 from ordo_cli.domain.legs import Leg, Submission
 from ordo_cli.press import Outcome, Press
+from ordo_cli.services import presses
 from ordo_cli.services.sweep import SweepReport, sweep
 
-__all__ = ["SweepReport", "catch_up", "engage", "release", "state", "sweep"]
+__all__ = ["SweepReport", "engage", "release", "state", "sweep"]
 
 DOUBT = frozenset({Submission.UNKNOWN, Submission.DISPUTED})
 
@@ -87,18 +87,6 @@ async def engage(desk: Desk, scope: Scope, level: Level = Level.BLOCK, reason: s
     return await asyncio.to_thread(press.engage, desk.home, asked)
 
 
-async def catch_up(desk: Desk) -> int:
-    """Write down the presses that a full disk or a locked database kept out of the database; how many there were."""
-    count = 0
-    for note, asked, at in list(press.pending(desk.home.run)):
-        when = f"pressed at {datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}, written down later"
-        reason = f"{asked.reason} ({when})" if asked.reason else when
-        await desk.store.switches.engage(Scope(ScopeKind(asked.kind), asked.name), Level(asked.level), reason)
-        press.forget(note)
-        count += 1
-    return count
-
-
 async def state(desk: Desk) -> KillState:
     """How the switch stands, by the files and by the rows; where one cannot be read, it counts as engaged."""
     accounts = await desk.store.accounts.all()
@@ -127,7 +115,7 @@ async def release(
     _require_owner(desk)
     arming.ready(desk.home.run)
     stamp = stamp or arming.pressed(desk.home.run)
-    await catch_up(desk)
+    await presses.write_down(desk)
     standing = next((each for each in (await state(desk)).scopes if each.scope == scope), None)
     if standing is None:
         raise NotFound(f"there is no {scope}", hint="see: ordo kill status")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ordo_cli.desk import Desk
 from ordo_cli.domain.legs import Block, Cancel, Leg, Problem, Submission
+from ordo_cli.services import presses
 
 ORPHANED = Problem(
     Block.ORPHANED, "the ordo that planned it ended before it was sent", "place it again if it is still wanted"
@@ -20,6 +21,7 @@ async def wake(desk: Desk) -> list[Leg]:
 
     Death is proved by the owner's free lock and a process that is gone, never by age. Gives the legs that moved.
     """
+    await presses.write_down(desk)
     owners = await desk.store.journal.owners()
     dead = {leg for leg, owner in owners.items() if not desk.locks.alive(owner)}
     return [await desk.store.journal.move(leg, inherit) for leg in dead]
