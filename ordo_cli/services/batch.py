@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from ordo_cli.domain.kill import GLOBAL
 from ordo_cli.domain.legs import Block, Problem
 from ordo_cli.domain.limits import Limits
 from ordo_cli.domain.orders import OrderIntent
+from ordo_cli.domain.values import dataclass, field, replace
 from ordo_cli.services import orders
 from ordo_cli.services.planning import PlaceRequest
 

@@ -79,7 +79,7 @@ def _decoded(data: bytes) -> str | Fault:
     """The text of the file: UTF-8 with or without its mark, no NUL, no odd line ends."""
     if len(data) > LARGEST:
         return Fault(1, f"larger than {LARGEST // 1024 // 1024} MB", None, "split the file")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or (len(data) > 3 and 0 in data[:4] and data.count(0) * 3 > len(data)):
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0\0" in (data[1:4:2], data[0:3:2]):
         return Fault(1, "the file is in UTF-16 or UTF-32", None, "save it as UTF-8")
     try:
         text = data.decode("utf-8-sig")

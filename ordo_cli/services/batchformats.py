@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from ordo_cli.domain.batch import COLUMNS, Fault, column_faults, read_row
 from ordo_cli.domain.money import shown
+from ordo_cli.domain.values import dataclass
 
 LONGEST_CELL = 1_000  # characters
 
@@ -62,11 +62,21 @@ def _cells(number: int, line: str) -> list[str] | Fault:
         try:
             cells = next(csv.reader([line], strict=True))
         except csv.Error as error:
-            wrong = "a quote is not closed" if "unexpected end" in str(error) else "a quote in the middle of a cell"
-            return Fault(number, wrong, None, "a line break inside a cell is not allowed")
+            return _misquoted(number, str(error))
     if len(line) > LONGEST_CELL and any(len(cell) > LONGEST_CELL for cell in cells):
-        return Fault(number, f"a cell of more than {LONGEST_CELL} characters")
+        return _too_long(number)
     return cells
+
+
+def _misquoted(number: int, reason: str) -> Fault:
+    if "limit" in reason:
+        return _too_long(number)
+    wrong = "a quote is not closed" if "unexpected end" in reason else "a quote in the middle of a cell"
+    return Fault(number, wrong, None, "a line break inside a cell is not allowed")
+
+
+def _too_long(number: int, column: str | None = None) -> Fault:
+    return Fault(number, f"a cell of more than {LONGEST_CELL} characters", column)
 
 
 def _dialect(number: int, line: str) -> list[Fault]:
@@ -168,7 +178,7 @@ def _object_row(line: int, pairs: Sequence[tuple[str, Any]]) -> Iterator[Record]
         if text is None:
             faults.append(Fault(line, f"{name} must be {SPELLING.get(name, 'text')}", name))
         elif len(text) > LONGEST_CELL:
-            faults.append(Fault(line, f"a cell of more than {LONGEST_CELL} characters", name))
+            faults.append(_too_long(line, name))
         else:
             cells[name] = text
     if not faults:
@@ -206,7 +216,7 @@ def _yaml(text: str) -> Iterator[Record]:
     try:
         open_nodes: list[_Node] = []
         for event in yaml.parse(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader)):
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else line
             done = _grown(open_nodes, event, line)
             if isinstance(done, Fault):
                 yield done
