@@ -30,7 +30,7 @@ def link(previous: bytes, body: str) -> bytes:
 
 def instant(at: int) -> str:
     """A time in microseconds since 1970 as the log writes it."""
-    return (EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def canonical(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import Invalid, NotFound
-from ordo_cli.store.chain import Entry, Origin, append
+from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.driver import Ask, Body
 from ordo_cli.store.rows import account_of, account_row
 from ordo_cli.store.sql import COLUMNS
@@ -57,7 +57,7 @@ def _adding(account: Account, origin: Origin) -> Body[None]:
     if (yield Ask("account", {"id": account.id})):
         raise Invalid(f"there is already an account {account.id}", hint="choose another name, or: ordo account edit")
     yield Ask("add_account", account_row(account))
-    yield from append(origin, [_entry(account, None, "added", _facts(account))])
+    yield _tell(origin, account, None, "added", _facts(account))
 
 
 def _saving(account: Account, origin: Origin) -> Body[None]:
@@ -67,18 +67,18 @@ def _saving(account: Account, origin: Origin) -> Body[None]:
     yield Ask("save_account", dict(zip(COLUMNS["accounts"], account_row(account), strict=True)))
     known = _facts(before)
     changed = {name: value for name, value in _facts(account).items() if value != known[name]}
-    yield from append(origin, [_entry(account, "known", "changed", changed)])
+    yield _tell(origin, account, "known", "changed", changed)
 
 
 def _removing(account: AccountId, origin: Origin) -> Body[None]:
     before = yield from _get(account)
     yield Ask("remove_account", {"id": account})
-    yield from append(origin, [_entry(before, "known", "removed", _facts(before))])
+    yield _tell(origin, before, "known", "removed", _facts(before))
 
 
 def _facts(account: Account) -> dict[str, object]:
     return dict(zip(COLUMNS["accounts"], account_row(account), strict=True))
 
 
-def _entry(account: Account, before: str | None, after: str, data: Mapping[str, object]) -> Entry:
-    return Entry("account", ids={"account": account.id}, before=before, after=after, data=data)
+def _tell(origin: Origin, account: Account, before: str | None, after: str, data: Mapping[str, object]) -> Tell:
+    return Tell(origin, "account", ids={"account": account.id}, before=before, after=after, data=data)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ordo_cli.domain.trail import Anchor, Checker, Filters, Line, Stored, Verdict, line_of
-from ordo_cli.store.chain import Entry, Origin, append
+from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.driver import Ask, Body
 from ordo_cli.store.rows import micros, place_of
 
@@ -22,9 +22,9 @@ class Audit:
         self._database = database
         self._origin = origin
 
-    async def append(self, type: str, data: Mapping[str, object], ids: Mapping[str, object] | None = None) -> int:
-        """Write a row about something that has no transaction of its own; answers its number."""
-        return await self._database.run(append, self._origin(), [Entry(type, ids=ids, data=data)])
+    async def append(self, type: str, data: Mapping[str, object], ids: Mapping[str, object] | None = None) -> None:
+        """Write a row about something that has no transaction of its own."""
+        await self._database.run(telling, Tell(self._origin(), type, ids=ids, data=data))
 
     async def rows(self, filters: Filters | None = None, limit: int = 50) -> list[Line]:
         """The latest rows that fit, oldest first."""
@@ -50,6 +50,11 @@ class Audit:
         """How many rows there are, and the hash of the last."""
         found = await self._database.read(_head)
         return (found[0][0], found[0][1].hex()) if found else (0, "0" * 64)
+
+
+def telling(tell: Tell) -> Body[None]:
+    """A transaction of one audit row alone."""
+    yield tell
 
 
 def _page(after: int) -> Body[list[Stored]]:

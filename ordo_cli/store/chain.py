@@ -1,19 +1,17 @@
-"""Appends rows to the audit chain, inside the transaction of the fact that they tell. Light: the kill switch uses it."""
+"""What is told to the audit chain, and the rows that it becomes at the end of the transaction. Light: a kill uses it."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ordo_cli.domain.audit import GENESIS, body_of, link
-from ordo_cli.store.driver import Ask, AskMany
 
-TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from ordo_cli.store.driver import Body
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class Origin:
-    """Who writes rows, where and when: one moment of one process."""
+    """Who tells, where and when: one moment of one process."""
 
     __slots__ = ("actor", "at", "boot", "elapsed", "host", "pid")
 
@@ -28,13 +26,14 @@ class Origin:
         self.elapsed = elapsed  # seconds since boot
 
 
-class Entry:
+class Tell:
     """One row to be: what happened, to what, from and to where, and how that is known."""
 
-    __slots__ = ("after", "before", "data", "evidence", "ids", "kind")
+    __slots__ = ("after", "before", "data", "evidence", "ids", "kind", "origin")
 
     def __init__(
         self,
+        origin: Origin,
         kind: str,
         *,
         ids: Mapping[str, object] | None = None,
@@ -43,6 +42,7 @@ class Entry:
         evidence: str | None = None,
         data: Mapping[str, object] | None = None,
     ) -> None:
+        self.origin = origin
         self.kind = kind
         self.ids = ids or {}
         self.before = before
@@ -51,29 +51,28 @@ class Entry:
         self.data = data
 
 
-def append(origin: Origin, entries: Sequence[Entry]) -> Body[int]:
-    """Add rows at the end of the chain; answers the last row's number."""
-    head = yield Ask("audit_head")
+def rows_of(told: Iterable[Tell], head: Sequence[tuple[int, bytes]]) -> list[tuple[int, int, str, object, str, bytes]]:
+    """The rows of a transaction, each tied to the one before, the first to the head of the chain so far."""
     seq, previous = head[0] if head else (0, GENESIS)
     rows = []
-    for entry in entries:
+    for tell in told:
         seq += 1
+        origin = tell.origin
         body = body_of(
             seq,
-            entry.kind,
+            tell.kind,
             origin.at,
             actor=origin.actor,
             host=origin.host,
             boot=origin.boot,
             pid=origin.pid,
             elapsed_ns=int(origin.elapsed * 1e9),
-            ids=entry.ids,
-            before=entry.before,
-            after=entry.after,
-            evidence=entry.evidence,
-            data=entry.data,
+            ids=tell.ids,
+            before=tell.before,
+            after=tell.after,
+            evidence=tell.evidence,
+            data=tell.data,
         )
         previous = link(previous, body)
-        rows.append((seq, origin.at, entry.kind, entry.ids.get("fan_out"), body, previous))
-    yield AskMany("add_audit", rows)
-    return int(seq)
+        rows.append((seq, origin.at, tell.kind, tell.ids.get("fan_out"), body, previous))
+    return rows

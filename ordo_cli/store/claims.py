@@ -9,10 +9,9 @@ from ordo_cli.domain.errors import KillEngaged, LimitExceeded, NotFound
 from ordo_cli.domain.journal import ClaimTerms, DayLimits, OperationTerms, Rates, Wait
 from ordo_cli.domain.kill import Scope
 from ordo_cli.domain.legs import Leg, LegId, Purpose, Submission
-from ordo_cli.store.chain import Entry, Origin, append
+from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.driver import Ask, Body
 from ordo_cli.store.rows import (
-    FAN_OUT_WIDTH,
     VALUE_UNIT,
     ids_text,
     leg_of,
@@ -31,10 +30,10 @@ TURN = 0.05  # seconds until a tagless leg looks again whether the one before it
 def claiming(leg_id: LegId, terms: ClaimTerms, origin: Origin) -> Body[Leg | Wait]:
     """Make one leg SENDING if the switch, the rates, the day's limits and the account's order of turns allow it."""
     fan_out, number = place_of(leg_id)
-    rows = yield Ask("leg_with_fan_out", {"fan_out": fan_out, "number": number})
+    rows = yield Ask("leg", {"fan_out": fan_out, "number": number})
     if not rows:
         raise NotFound(f"there is no leg {leg_id}")
-    leg = leg_of(rows[0][FAN_OUT_WIDTH:])
+    leg = leg_of(rows[0])
     if leg.purpose is Purpose.ENTRY:
         yield from _refuse_when_engaged(terms.scopes)
     sending = leg.to(Submission.SENDING, attempt=leg.attempt + 1, sent_at=terms.now)
@@ -47,7 +46,7 @@ def claiming(leg_id: LegId, terms: ClaimTerms, origin: Origin) -> Body[Leg | Wai
     yield from _refuse_over_day_rate(leg.account, day, terms.rates)
     if leg.purpose is Purpose.ENTRY:
         yield from _refuse_over_limits(leg, day, terms.value, terms.limits)
-    if terms.tagless and (yield from _others_in_flight(leg, rows[0])):
+    if terms.tagless and (yield from _others_in_flight(leg)):
         return Wait(TURN)
     changes = {"submission": sending.submission.value, "attempt": sending.attempt, "sent_at": micros(terms.now)}
     yield Ask("claim_leg", {"fan_out": fan_out, "number": number, "owner": owner_text(terms.owner), **changes})
@@ -57,7 +56,7 @@ def claiming(leg_id: LegId, terms: ClaimTerms, origin: Origin) -> Body[Leg | Wai
     if terms.pre_image is not None:
         yield Ask("remove_pre_image", {"fan_out": fan_out, "number": number})
         yield Ask("add_pre_image", (fan_out, number, ids_text(terms.pre_image)))
-    yield from append(origin, [_entry(leg, sending)])
+    yield _tell(origin, leg, sending)
     return sending
 
 
@@ -144,8 +143,8 @@ def _refuse_above(code: str, reached: Decimal | int, most: Decimal | int | None,
         raise LimitExceeded(f"{reached} {what} would pass the limit of {most}", hint=limits.hints.get(code), code=code)
 
 
-def _others_in_flight(leg: Leg, row: tuple[object, ...]) -> Body[bool]:
-    rows = yield Ask("in_flight", {"account": leg.account, "side": row[7], "instrument": row[8]})
+def _others_in_flight(leg: Leg) -> Body[bool]:
+    rows = yield Ask("in_flight", {"account": leg.account, "fan_out": leg.fan_out})
     return any((of, number) != place_of(leg.id) for of, number in rows)
 
 
@@ -155,6 +154,6 @@ def _count(
     yield Ask("add_operation", (account, kind, leg, boot, elapsed, at, day, value_units(value)))
 
 
-def _entry(before: Leg, after: Leg) -> Entry:
+def _tell(origin: Origin, before: Leg, after: Leg) -> Tell:
     ids = {"fan_out": before.fan_out, "leg": before.id, "attempt": after.attempt, "account": before.account}
-    return Entry("state", ids=ids, before=standing(before), after=standing(after))
+    return Tell(origin, "state", ids=ids, before=standing(before), after=standing(after))

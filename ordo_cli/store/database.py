@@ -16,7 +16,8 @@ from typing import Any
 import aiosqlite
 
 from ordo_cli.domain.errors import StoreFailed
-from ordo_cli.store.driver import BUSY_SECONDS, Body, Connector, connect, failed, step
+from ordo_cli.store.chain import Tell
+from ordo_cli.store.driver import BUSY_SECONDS, Body, Connector, connect, failed, step, write_down
 
 type Made = Callable[[], Body[Any]]
 """Makes a body; a second time, when the first run has to be undone."""
@@ -122,8 +123,10 @@ def together(connection: sqlite3.Connection, bodies: Sequence[Made]) -> list[Out
     try:
         while True:
             connection.execute("BEGIN IMMEDIATE")
-            spoiler = _spoiler(connection, bodies, outcomes, left)
+            told: list[Tell] = []
+            spoiler = _spoiler(connection, bodies, outcomes, left, told)
             if spoiler is None:
+                write_down(connection, told)
                 connection.execute("COMMIT")
                 return outcomes
             connection.execute("ROLLBACK")
@@ -135,20 +138,22 @@ def together(connection: sqlite3.Connection, bodies: Sequence[Made]) -> list[Out
 
 
 def _spoiler(
-    connection: sqlite3.Connection, bodies: Sequence[Made], outcomes: list[Outcome], left: list[int]
+    connection: sqlite3.Connection, bodies: Sequence[Made], outcomes: list[Outcome], left: list[int], told: list[Tell]
 ) -> int | None:
     """Run what is left; answers the first body that wrote something and then refused, if there is one."""
     for index in left:
-        before = connection.total_changes
-        outcomes[index] = _alone(connection, bodies[index]())
-        if outcomes[index].error is not None and connection.total_changes != before:
-            return index
+        before, known = connection.total_changes, len(told)
+        outcomes[index] = _alone(connection, bodies[index](), told)
+        if outcomes[index].error is not None:
+            del told[known:]
+            if connection.total_changes != before:
+                return index
     return None
 
 
-def _alone(connection: sqlite3.Connection, body: Body[Any]) -> Outcome:
+def _alone(connection: sqlite3.Connection, body: Body[Any], told: list[Tell]) -> Outcome:
     try:
-        return Outcome(value=step(connection, body))
+        return Outcome(value=step(connection, body, told))
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:  # this body's own rows; the file is well
         return Outcome(error=failed(error))
     except sqlite3.Error:
@@ -160,7 +165,7 @@ def _alone(connection: sqlite3.Connection, body: Body[Any]) -> Outcome:
 def _reading(connection: sqlite3.Connection, body: Body[Any]) -> Outcome:
     try:
         connection.execute("BEGIN")
-        return Outcome(value=step(connection, body))
+        return Outcome(value=step(connection, body, []))
     except sqlite3.Error as error:
         return Outcome(error=failed(error))
     except Exception as error:

@@ -1,7 +1,8 @@
 """Runs transaction bodies on a plain sqlite3 connection: the pragmas, BEGIN to COMMIT, and what a failure is called.
 
-A body is a generator that yields statements and is sent their rows. It cannot await, so no transaction is ever held across
-anything slow, and one body serves every driver. Light on purpose: the kill switch writes its row through here.
+A body is a generator that yields statements and is sent their rows, and yields what it tells the audit log. It cannot
+await, so no transaction is ever held across anything slow, and one body serves every driver. What all bodies of a
+transaction told is chained and written at its end, in it. Light on purpose: the kill switch writes its row through here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sqlite3
 import sys
 
 from ordo_cli.domain.errors import StoreFailed
+from ordo_cli.store.chain import Tell, rows_of
 from ordo_cli.store.sql import SQLITE
 
 TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 # Lazy by nature: nothing that they name is imported when ordo runs.
 type Rows = list[Any]
-type Body[T] = Generator[Ask | AskMany, Rows, T]
+type Body[T] = Generator[Ask | AskMany | Tell, Rows, T]
 type Connector = Callable[[str, float], sqlite3.Connection]
 
 BUSY_SECONDS = 5.0
@@ -58,20 +60,36 @@ def prepare(connection: sqlite3.Connection) -> None:
         connection.execute(pragma)
 
 
-def step[T](connection: sqlite3.Connection, body: Body[T]) -> T:
-    """Run one body to its end inside whatever transaction is open."""
+def step[T](connection: sqlite3.Connection, body: Body[T], told: list[Tell]) -> T:
+    """Run one body to its end inside whatever transaction is open, and gather what it tells."""
     rows: Rows | None = None
     try:
         while True:
             asked = next(body) if rows is None else body.send(rows)
-            if isinstance(asked, AskMany):
-                connection.executemany(SQLITE[asked.name], asked.rows)
-                rows = []
-            else:
-                rows = connection.execute(SQLITE[asked.name], asked.parameters).fetchall()
+            rows = []
+            if type(asked) is Ask:
+                rows = ask(connection, asked.name, asked.parameters)
+            elif type(asked) is Tell:
+                told.append(asked)
+            elif type(asked) is AskMany:
+                connection.executemany(SQLITE[asked.name][0], asked.rows)
     except StopIteration as finished:
         result: T = finished.value
         return result
+
+
+def ask(connection: sqlite3.Connection, name: str, parameters: Mapping[str, object] | Sequence[object] = ()) -> Rows:
+    """The rows of one statement."""
+    text, names = SQLITE[name]
+    if type(parameters) is dict:
+        parameters = [parameters[each] for each in names]
+    return connection.execute(text, parameters).fetchall()
+
+
+def write_down(connection: sqlite3.Connection, told: list[Tell]) -> None:
+    """Append to the audit chain what this transaction's bodies told."""
+    if told:
+        connection.executemany(SQLITE["add_audit"][0], rows_of(told, ask(connection, "audit_head")))
 
 
 def run_now[T](path: str, body: Body[T], busy_seconds: float = BUSY_SECONDS, connector: Connector = connect) -> T:
@@ -83,7 +101,9 @@ def run_now[T](path: str, body: Body[T], busy_seconds: float = BUSY_SECONDS, con
     try:
         prepare(connection)
         connection.execute("BEGIN IMMEDIATE")
-        result = step(connection, body)
+        told: list[Tell] = []
+        result = step(connection, body, told)
+        write_down(connection, told)
         connection.execute("COMMIT")
         return result
     except sqlite3.Error as error:

@@ -14,7 +14,7 @@ from ordo_cli.domain.journal import ClaimTerms, DayUse, OperationTerms, Owner, W
 from ordo_cli.domain.legs import Leg, LegId
 from ordo_cli.domain.orders import BrokerOrderId, Tag
 from ordo_cli.store import lookups
-from ordo_cli.store.chain import Entry, Origin, append
+from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.claims import claiming, operating
 from ordo_cli.store.driver import Ask, Body
 from ordo_cli.store.planning import Conflict, opening, replaying
@@ -153,11 +153,11 @@ def _moving(
     if after == before:
         return before
     yield Ask("save_leg", leg_changes(after))
-    yield from append(origin, [_entry(kind, before, after, data)])
+    yield _tell(origin, kind, before, after, data)
     return after
 
 
-def _entry(kind: str, before: Leg, after: Leg, data: Mapping[str, object] | None) -> Entry:
+def _tell(origin: Origin, kind: str, before: Leg, after: Leg, data: Mapping[str, object] | None) -> Tell:
     facts: dict[str, object] = dict(data or {})
     if after.problem is not None and after.problem != before.problem:
         facts["problem"] = after.problem.code
@@ -171,7 +171,7 @@ def _entry(kind: str, before: Leg, after: Leg, data: Mapping[str, object] | None
         facts["quantity"] = after.quantity
     ids = {"fan_out": after.fan_out, "leg": after.id, "attempt": after.attempt, "account": after.account}
     evidence = None if after.evidence is None else after.evidence.value
-    return Entry(kind, ids=ids, before=standing(before), after=standing(after), evidence=evidence, data=facts)
+    return Tell(origin, kind, ids=ids, before=standing(before), after=standing(after), evidence=evidence, data=facts)
 
 
 def _asking(name: str, **parameters: object) -> Body[list[tuple[str, int]]]:

@@ -37,7 +37,7 @@ def one_leg(text: str) -> Body[tuple[FanOut, Leg]]:
         for id in (yield from _beginning(beginning)):
             fan_out = fan_outs_of((yield Ask("fan_out_legs", {"id": id})))[0]
             for leg in fan_out.legs:
-                if leg.id.startswith(text) or leg.id.endswith(f"-{number}") and beginning == head:
+                if leg.id.startswith(text) or (leg.id.endswith(f"-{number}") and beginning == head):
                     legs[leg.id] = (fan_out, leg)
     if LegId(text) in legs:
         return legs[LegId(text)]

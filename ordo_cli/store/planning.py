@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.journal import Owner
 from ordo_cli.domain.legs import Block, Leg, Problem, Purpose, Submission
-from ordo_cli.store.chain import Entry, Origin, append
+from ordo_cli.domain.values import dataclass, replace
+from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.driver import Ask, AskMany, Body
 from ordo_cli.store.rows import (
     fan_out_row,
@@ -51,7 +50,7 @@ def opening(fan_out: FanOut, window: float | None, owner: Owner | None, origin: 
     """Write a new fan-out down, or answer what its key was used for before."""
     before = yield from replaying(fan_out.principal, fan_out.verb, fan_out.key, fan_out.fingerprint)
     if isinstance(before, Conflict):
-        yield from append(origin, [_conflict(fan_out, before)])
+        yield _conflict(origin, fan_out, before)
     if before is not None:
         return before
     if (yield Ask("has_fan_out", {"id": fan_out.id})):
@@ -64,7 +63,7 @@ def opening(fan_out: FanOut, window: float | None, owner: Owner | None, origin: 
     yield Ask("add_key", (fan_out.principal, fan_out.verb, fan_out.key, fan_out.fingerprint, fan_out.id))
     yield Ask("add_fan_out", fan_out_row(judged, owner_text(owner)))
     yield AskMany("add_leg", [leg_row(leg, place_of(leg.id)[1]) for leg in judged.legs])
-    yield from append(origin, [_plan(judged)])
+    yield _plan(origin, judged)
     return judged
 
 
@@ -119,9 +118,10 @@ def _blocked(leg: Leg, problem: Problem) -> Leg:
     return leg.to(Submission.BLOCKED, problem=problem)
 
 
-def _plan(fan_out: FanOut) -> Entry:
+def _plan(origin: Origin, fan_out: FanOut) -> Tell:
     intent = fan_out.intent
-    return Entry(
+    return Tell(
+        origin,
         "plan",
         ids={"fan_out": fan_out.id},
         after="planned",
@@ -153,6 +153,6 @@ def _verdict(leg: Leg) -> str:
     return standing(leg) if leg.problem is None else f"{standing(leg)}:{leg.problem.code}"
 
 
-def _conflict(fan_out: FanOut, before: Conflict) -> Entry:
+def _conflict(origin: Origin, fan_out: FanOut, before: Conflict) -> Tell:
     data = {"key": fan_out.key, "verb": fan_out.verb, "fingerprint": fan_out.fingerprint, "used_by": before.fan_out}
-    return Entry("key-conflict", ids={"fan_out": before.fan_out}, data=data)
+    return Tell(origin, "key-conflict", ids={"fan_out": before.fan_out}, data=data)

@@ -67,6 +67,7 @@ def changed(target: Table, *kept: str) -> dict[str, Any]:
 
 
 WITH_LEG = select(*FANOUTS.c, *LEGS.c).join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
+MINE = FANOUTS.alias("mine")
 BY_PREFIX = and_(FANOUTS.c.id >= bindparam("low"), FANOUTS.c.id < bindparam("high"))
 RECENT = select(FANOUTS.c.id).order_by(FANOUTS.c.created_at.desc(), FANOUTS.c.id.desc()).limit(MOST).offset(NO)
 RECENT_OF = RECENT.where(
@@ -120,7 +121,6 @@ NAMED: dict[str, ClauseElement] = {
     .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
     .where(LEGS.c.settled == NO, LEGS.c.submission.in_(DOUBT), same(FANOUTS.c.instrument)),
     "leg": select(*LEGS.c).where(same(LEGS.c.fan_out, LEGS.c.number)).with_for_update(),
-    "leg_with_fan_out": WITH_LEG.where(same(LEGS.c.fan_out, LEGS.c.number)),
     "claim_leg": update(LEGS)
     .values({name: given(LEGS.c[name]) for name in ("submission", "attempt", "sent_at", "owner")})
     .where(LEGS.c.fan_out == bindparam("fan_out"), LEGS.c.number == bindparam("number")),
@@ -129,11 +129,12 @@ NAMED: dict[str, ClauseElement] = {
     .where(LEGS.c.fan_out == bindparam("fan_out"), LEGS.c.number == bindparam("number")),
     "in_flight": select(LEGS.c.fan_out, LEGS.c.number)
     .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
+    .join(MINE, and_(MINE.c.instrument == FANOUTS.c.instrument, MINE.c.side == FANOUTS.c.side))
     .where(
         LEGS.c.settled == NO,
         LEGS.c.submission.in_([word("sending"), word("unknown")]),
         same(LEGS.c.account),
-        same(FANOUTS.c.instrument, FANOUTS.c.side),
+        MINE.c.id == bindparam("fan_out"),
     ),
     "nth_operation": select(OPERATIONS.c.elapsed)
     .where(same(OPERATIONS.c.account, OPERATIONS.c.boot))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.journal import Install, Owner
 from ordo_cli.domain.seams import Chance, Clock, Disk
+from ordo_cli.domain.values import dataclass
 from ordo_cli.store.accounts import Accounts
-from ordo_cli.store.audit import Audit
-from ordo_cli.store.chain import Entry, Origin, append
+from ordo_cli.store.audit import Audit, telling
+from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.database import Database, open_database
 from ordo_cli.store.driver import BUSY_SECONDS, Ask, Body, Connector, connect
 from ordo_cli.store.filesystem import make_private, refuse_network
@@ -72,7 +72,7 @@ async def open_store(
             fresh = Install(chance.token(26), chance.token(52).encode())
             install = await database.run(_installing, fresh, origin())
         if became == "upgraded":
-            await database.run(append, origin(), [Entry("migration", data={"schema": HEAD})])
+            await database.run(telling, Tell(origin(), "migration", after="upgraded", data={"schema": HEAD}))
         yield Store(
             path,
             install,
@@ -107,7 +107,7 @@ def _installing(fresh: Install, origin: Origin) -> Body[Install]:
     if there is not None:
         return there
     yield Ask("add_install", (fresh.id, fresh.tag_key, origin.at))
-    yield from append(origin, [Entry("migration", after="created", data={"schema": HEAD, "install": fresh.id})])
+    yield Tell(origin, "migration", after="created", data={"schema": HEAD, "install": fresh.id})
     return fresh
 
 

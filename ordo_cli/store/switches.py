@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ordo_cli.store.chain import Entry, Origin, append
+from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.driver import Ask
 
 TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
@@ -42,7 +42,7 @@ def engaging(kind: str, name: str, level: int, reason: str | None, origin: Origi
     before: Row = found[0] if found else (kind, name, 0, None, 0, None, None, None)
     reached = max(level, before[3] or 0) if before[2] else level
     yield from _write(before, bool(found), (1, reached, before[4], reason), origin)
-    yield from append(origin, [_entry("kill", before, after=f"engaged:{reached}", pressed=level, reason=reason)])
+    yield _tell(origin, "kill", before, after=f"engaged:{reached}", pressed=level, reason=reason)
     return before[4]
 
 
@@ -51,7 +51,7 @@ def releasing(kind: str, name: str, reason: str | None, origin: Origin) -> Body[
     found = yield Ask("switch", {"kind": kind, "name": name})
     before: Row = found[0] if found else (kind, name, 0, None, 0, None, None, None)
     yield from _write(before, bool(found), (0, None, before[4] + 1, reason), origin)
-    yield from append(origin, [_entry("release", before, after="released", epoch=before[4] + 1, reason=reason)])
+    yield _tell(origin, "release", before, after="released", epoch=before[4] + 1, reason=reason)
     return before[4] + 1
 
 
@@ -81,10 +81,10 @@ def _write(before: Row, exists: bool, state: tuple[int, int | None, int, str | N
     )
 
 
-def _entry(event: str, before: Row, *, after: str, **data: object) -> Entry:
+def _tell(origin: Origin, event: str, before: Row, *, after: str, **data: object) -> Tell:
     was = f"engaged:{before[3]}" if before[2] else "released"
     scope = before[0] if before[0] == "global" else f"{before[0]}:{before[1]}"
-    return Entry(event, before=was, after=after, data={"scope": scope, **data})
+    return Tell(origin, event, before=was, after=after, data={"scope": scope, **data})
 
 
 class Switches:
