@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.money import shown
+from ordo_cli.domain.values import dataclass
 
 BEHAVIOURS = {
     "latency=MS": "every order, change and cancel takes that many milliseconds to arrive",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ordo_cli.brokers.paper.amounts import SECOND, date_of, day_of
+from ordo_cli.domain.values import dataclass
 
 # An order waits for the opening, for its trigger, in the book, or for nothing.
 AMO, STOP, BOOK, DONE = "amo", "stop", "book", "done"

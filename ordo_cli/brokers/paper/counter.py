@@ -133,7 +133,7 @@ class Counter:
     def _refuse_duplicate(self, order: Order, body: str, at: int) -> None:
         twin = self._db.execute(
             "SELECT 1 FROM inbox WHERE kind = 'place' AND account = ? AND due BETWEEN ? AND ? AND (body = ? OR tag = ?)"
-            " AND handled IS NOT NULL LIMIT 1",
+            " AND handled IS NOT NULL AND code IS NULL LIMIT 1",
             (order.account, at - GUARDED * SECOND, at, body, order.tag),
         ).fetchone()
         if twin is not None:

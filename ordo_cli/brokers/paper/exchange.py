@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from ordo_cli.brokers.base import Permit
 from ordo_cli.brokers.paper.amounts import SECOND, day_of, micros
@@ -22,6 +21,7 @@ from ordo_cli.brokers.paper.passage import Passage
 from ordo_cli.brokers.paper.schema import open_file
 from ordo_cli.domain.errors import NoAnswer, Unreachable
 from ordo_cli.domain.seams import Clock
+from ordo_cli.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from math import isqrt
 from zlib import crc32
@@ -11,6 +10,7 @@ from ordo_cli.brokers.paper.amounts import DAY, EPOCH_ORDINAL, SCALE, SECOND, mi
 from ordo_cli.brokers.paper.hours import CLOSE
 from ordo_cli.brokers.paper.listing import INDICES, Listing
 from ordo_cli.domain.instruments import Kind, Right
+from ordo_cli.domain.values import dataclass
 
 # Waves of noise: a new height every `period` seconds, a straight line between; heights in millionths of the price.
 # Together they reach 4 %, so that no price of a day leaves a band of 10 % around the close before.

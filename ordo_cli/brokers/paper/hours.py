@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ordo_cli.brokers.paper.amounts import SECOND, day_of, midnight
+from ordo_cli.domain.values import dataclass
 
 OPEN = (9 * 60 + 15) * 60 * SECOND
 CLOSE = (15 * 60 + 30) * 60 * SECOND

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 
 from ordo_cli.brokers.paper.amounts import SCALE, date_of
 from ordo_cli.brokers.paper.book import Order
@@ -11,6 +10,7 @@ from ordo_cli.brokers.paper.listing import Listing, listing
 from ordo_cli.brokers.paper.market import Market
 from ordo_cli.domain.instruments import Kind
 from ordo_cli.domain.orders import Product
+from ordo_cli.domain.values import dataclass
 
 SEED_FUNDS = 10_000_000 * SCALE  # a crore of rupees
 INTRADAY = 5  # times the money

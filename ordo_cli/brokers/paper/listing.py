@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -19,6 +18,7 @@ from ordo_cli.domain.instruments import (
     parse_instrument,
     symbol_of,
 )
+from ordo_cli.domain.values import dataclass
 
 # symbol, name, ISIN where it is certain, price in rupees that the feed moves around
 EQUITIES = (

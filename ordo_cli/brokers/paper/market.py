@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 
 from ordo_cli.brokers.paper.amounts import SECOND, day_of, midnight, moment_of, rupees
 from ordo_cli.brokers.paper.feed import LEVELS, Feed
@@ -11,6 +10,7 @@ from ordo_cli.brokers.paper.hours import OPEN
 from ordo_cli.brokers.paper.listing import Listing, listing
 from ordo_cli.domain.instruments import Instrument, Kind
 from ordo_cli.domain.portfolio import Quote
+from ordo_cli.domain.values import dataclass
 
 SAMPLES = 48  # prices looked at for the high and low of a quote
 PROTECTION = {Kind.EQUITY: 30, Kind.FUTURE: 30, Kind.OPTION: 200}  # thousandths that a market order may move away

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 
 from ordo_cli.brokers.paper.amounts import SECOND
 from ordo_cli.brokers.paper.book import BOOK, CANCELLED, FILLED, STOP, Book, Order
@@ -11,6 +10,7 @@ from ordo_cli.brokers.paper.ledger import Ledger
 from ordo_cli.brokers.paper.listing import Listing
 from ordo_cli.brokers.paper.market import Market
 from ordo_cli.domain.orders import OrderType, Validity
+from ordo_cli.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

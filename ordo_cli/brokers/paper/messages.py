@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from ordo_cli.brokers.paper.amounts import to_units
 from ordo_cli.brokers.paper.behaviours import Behaviour
 from ordo_cli.domain.accounts import AccountId
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, Side, Tag
+from ordo_cli.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

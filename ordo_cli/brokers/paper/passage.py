@@ -38,7 +38,7 @@ class Passage:
 
     def advance(self, now: int) -> None:
         """Bring the exchange to this moment. A clock that was set back moves nothing but the messages that are due."""
-        reached = self._db.execute("SELECT advanced FROM clock").fetchone()[0] or now
+        reached = self._db.execute("SELECT advanced FROM clock").fetchone()[0] or self._begin(now)
         due = self._db.execute(
             "SELECT number, kind, account, tag, body, sent, due FROM inbox"
             " WHERE handled IS NULL AND due <= ? ORDER BY due, number",
@@ -48,6 +48,11 @@ class Passage:
             reached = self._move(reached, at)
             self._counter.handle(number, kind, account, tag, body, sent, at)
         self._move(reached, now)
+
+    def _begin(self, now: int) -> int:
+        """The first moment of a new exchange: nothing happened before it."""
+        self._db.execute("UPDATE clock SET advanced = ?", (now,))
+        return now
 
     def _move(self, reached: int, until: int) -> int:
         if until // SECOND <= reached // SECOND:
