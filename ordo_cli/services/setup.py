@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ordo_cli import arming, config
 from ordo_cli.desk import Desk
 from ordo_cli.domain.errors import Invalid, Refused, SecretsUnavailable
 from ordo_cli.domain.kill import GLOBAL, Scope
+from ordo_cli.domain.values import dataclass
 from ordo_cli.secrets import KEYRING, VAULT, Secrets, new_name
-from ordo_cli.services import kill
+from ordo_cli.services import kill, presses
 
 FIRST_ARMING = "armed for the first time"
 
@@ -76,7 +76,7 @@ def propose(desk: Desk, backend: str | None, key_file: str | None, passphrase_fi
 
 async def arm_new(desk: Desk, scopes: Iterable[Scope]) -> list[Scope]:
     """Arm the scopes that nobody ever armed or pressed before. One that has a record is left to `ordo kill release`."""
-    await kill.catch_up(desk)
+    await presses.write_down(desk)
     known = {switch.scope for switch in await desk.store.switches.all()}
     armed = [scope for scope in scopes if scope not in known]
     for scope in armed:
