@@ -173,6 +173,8 @@ def _switch(account: str, enabled: bool, as_json: bool) -> None:
 
 
 def _answer(command: str, found: Described, as_json: bool, sentence: str) -> None:
+    if found.disarmed:
+        door.warn(f"nothing of {found.account.id} leaves: stopped by {' '.join(found.disarmed)} (ordo kill status)")
     door.answer(command, _described(found), as_json=as_json, text=lambda: show.line(sentence))
 
 

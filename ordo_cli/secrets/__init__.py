@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ordo_cli.domain.errors import Invalid, NotFound, SecretsUnavailable
+from ordo_cli.domain.values import dataclass, field
 
 if TYPE_CHECKING:
-    from ordo_cli.config import Config
     from ordo_cli.domain.accounts import AccountId
     from ordo_cli.domain.seams import Chance, Disk
     from ordo_cli.home import Home
@@ -18,6 +17,22 @@ if TYPE_CHECKING:
 LONGEST = 1000  # characters; the vault of Windows takes no more
 KEYRING = "keyring"
 VAULT = "vault"
+
+
+class Chosen(Protocol):
+    """The settings that say where secrets are kept."""
+
+    @property
+    def secrets_name(self) -> str: ...
+
+    @property
+    def secrets_backend(self) -> str: ...
+
+    @property
+    def key_file(self) -> str: ...
+
+    @property
+    def passphrase_file(self) -> str: ...
 
 
 class Place(Protocol):
@@ -37,7 +52,7 @@ class Secrets:
     """The credentials of every account. Nothing is opened before the first is asked for."""
 
     home: Home
-    config: Config
+    config: Chosen
     disk: Disk
     chance: Chance
     _place: Place | None = field(default=None, init=False, repr=False)
@@ -98,7 +113,7 @@ def new_name(chance: Chance) -> str:
     return f"ordo-{chance.token(10)}"
 
 
-def _open(home: Home, config: Config, disk: Disk, chance: Chance) -> Place:
+def _open(home: Home, config: Chosen, disk: Disk, chance: Chance) -> Place:
     if config.secrets_backend == KEYRING and config.secrets_name:
         from ordo_cli.secrets.oskeyring import OsKeyring  # the keyring library costs 85 ms
 

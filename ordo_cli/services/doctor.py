@@ -7,18 +7,18 @@ import socket
 import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from ordo_cli import arming, config
+from ordo_cli import arming, config, press
 from ordo_cli.desk import Desk, open_desk
 from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.errors import OrdoError
 from ordo_cli.domain.kill import GLOBAL, Scope, Switch, scopes_over
 from ordo_cli.domain.legs import Submission
 from ordo_cli.domain.seams import Clock, Disk
+from ordo_cli.domain.values import dataclass
 from ordo_cli.home import Home, network_file_system
 from ordo_cli.machine import SystemClock, SystemDisk
 
@@ -62,7 +62,7 @@ async def _at_the_desk(desk: Desk) -> AsyncIterator[Verdict]:
     yield await _database(desk)
     yield await _records(desk)
     yield _secrets(desk, accounts)
-    for verdict in _arming(desk.home, accounts, switches):
+    for verdict in (*_arming(desk.home, accounts, switches), *_presses(desk.home)):
         yield verdict
     yield await _unknown(desk)
     yield _spill(desk)
@@ -203,6 +203,12 @@ def _armed(home: Home, scope: Scope, switch: Switch | None) -> Iterator[Verdict]
     elif switch is not None and switch.epoch != epoch:
         message = f"{scope} is armed at epoch {epoch}, its record says {switch.epoch}"
         yield Verdict("kill switch", Level.FAIL, message, f"ordo kill --scope {scope}, then {release}")
+
+
+def _presses(home: Home) -> Iterator[Verdict]:
+    for _, asked, _ in press.pending(home.run):
+        message = f"{asked.scope} was stopped, which is in force, but its record is still to be written"
+        yield Verdict("kill switch", Level.WARN, message, "make room on the disk, then: ordo kill status")
 
 
 async def _unknown(desk: Desk) -> Verdict:
