@@ -1,0 +1,129 @@
+"""`ordo status` on the command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ordo_cli.cli import door, show
+from ordo_cli.cli.door import Json
+from ordo_cli.domain.moments import moment_text
+from ordo_cli.domain.money import text_of
+
+if TYPE_CHECKING:
+    from ordo_cli.desk import Desk
+    from ordo_cli.services.status import AccountStatus, Doubt, Status
+
+ACCOUNTS = ("account", "broker", "mode", "session", "state", "today", "value", "open", "unknown", "last call")
+DOUBTS = ("leg", "account", "order", "state", "since", "age")
+
+
+def status(as_json: Json = False) -> None:
+    """Say how everything stands: kill switch, accounts, unknown legs, last calls. Asks no broker.
+
+    Example: ordo status --json
+    """
+    found = door.run(_status, reading=True)
+    door.answer("status", _json(found) if as_json else None, as_json=as_json, text=lambda: _print(found))
+
+
+async def _status(desk: Desk) -> Status:
+    from ordo_cli.services import status
+
+    return await status.status(desk)
+
+
+def _print(found: Status) -> None:
+    engaged = [str(each.scope) for each in found.kill.scopes if each.engaged]
+    pairs: list[tuple[str, object]] = [("kill switch", f"ENGAGED: {', '.join(engaged)}" if engaged else "armed")]
+    if found.kill.unwritten:
+        pairs.append(("presses", f"in force, not yet in the database: {', '.join(found.kill.unwritten)}"))
+    if found.waiting:
+        pairs.append(("on the way", f"{found.waiting} legs planned or being sent"))
+    paused = ", ".join(f"{account} {instrument}" for account, instrument in found.paused)
+    pairs.append(("entries paused", f"{paused} (until the unknown legs are settled)" if paused else "nowhere"))
+    show.facts("", pairs)
+    if found.accounts:
+        show.table("", ACCOUNTS, [_account_row(each) for each in found.accounts])
+    else:
+        door.say("no account yet: ordo account add alice --broker paper")
+    if found.doubts:
+        show.table("unknown legs", DOUBTS, [_doubt_row(each) for each in found.doubts])
+        door.say("settle them: ordo fanout reconcile")
+
+
+def _account_row(each: AccountStatus) -> tuple[object, ...]:
+    state = "disabled" if not each.enabled else ("engaged" if each.stopped_by else "armed")
+    return (
+        each.account,
+        each.broker,
+        each.mode,
+        each.session,
+        state,
+        each.orders_today,
+        each.value_today,
+        each.open_orders,
+        each.unknown,
+        each.last_call,
+    )
+
+
+def _doubt_row(each: Doubt) -> tuple[object, ...]:
+    order = f"{each.side} {each.quantity} {each.instrument}"
+    return (each.leg, each.account, order, each.state, each.since, age_text(each.age))
+
+
+def age_text(seconds: float) -> str:
+    """How long ago, in the two largest units that matter."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _json(found: Status) -> dict[str, object]:
+    return {
+        "at": moment_text(found.at),
+        "trading_day": found.day.isoformat(),
+        "kill": {
+            "engaged": found.kill.engaged,
+            "scopes": [str(each.scope) for each in found.kill.scopes if each.engaged],
+            "unwritten": list(found.kill.unwritten),
+        },
+        "accounts": [_account_json(each) for each in found.accounts],
+        "unknown_legs": [_doubt_json(each) for each in found.doubts],
+        "entries_paused": [{"account": account, "instrument": str(name)} for account, name in found.paused],
+        "waiting_legs": found.waiting,
+    }
+
+
+def _account_json(each: AccountStatus) -> dict[str, object]:
+    return {
+        "account": each.account,
+        "broker": each.broker,
+        "mode": str(each.mode),
+        "enabled": each.enabled,
+        "session": each.session,
+        "stopped_by": [str(scope) for scope in each.stopped_by],
+        "level": None if each.level is None else each.level.name.lower(),
+        "last_call": None if each.last_call is None else moment_text(each.last_call),
+        "orders_today": each.orders_today,
+        "value_today": text_of(each.value_today),
+        "open_orders": each.open_orders,
+        "unknown": each.unknown,
+    }
+
+
+def _doubt_json(each: Doubt) -> dict[str, object]:
+    return {
+        "leg": each.leg,
+        "fanout": each.fan_out,
+        "account": each.account,
+        "side": str(each.side),
+        "instrument": str(each.instrument),
+        "quantity": each.quantity,
+        "state": each.state,
+        "since": moment_text(each.since),
+        "age_seconds": round(each.age, 1),
+    }
