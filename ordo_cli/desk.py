@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ordo_cli import brokers
@@ -14,6 +13,7 @@ from ordo_cli.brokers.base import Broker, BrokerSpec, Tools
 from ordo_cli.config import Config, load
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.seams import Chance, Clock, Disk, Failpoint
+from ordo_cli.domain.values import dataclass, field
 from ordo_cli.gate import Gate
 from ordo_cli.home import Home, make
 from ordo_cli.locks import Locks

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from ordo_cli import arming
 from ordo_cli.domain.errors import KillEngaged, Refused
 from ordo_cli.domain.kill import Scope
 from ordo_cli.domain.legs import Block
 from ordo_cli.domain.seams import Clock
+from ordo_cli.domain.values import dataclass
 from ordo_cli.home import network_file_system
 
 MAX_AGE = 0.25  # seconds from the commit of SENDING to the first byte; what a kill waits for senders

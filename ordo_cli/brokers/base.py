@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from ordo_cli.domain.instruments import Instrument, InstrumentId
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, Tag
 from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
 from ordo_cli.domain.seams import Chance, Clock
+from ordo_cli.domain.values import dataclass, field
 
 
 class Permit(Protocol):

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -19,6 +18,7 @@ from ordo_cli.cli.front import coloured, write_out
 from ordo_cli.domain.errors import Invalid, Refused
 from ordo_cli.domain.moments import moment_text
 from ordo_cli.domain.money import text_of
+from ordo_cli.domain.values import dataclass, field
 
 if TYPE_CHECKING:
     from ordo_cli.desk import Desk

@@ -6,7 +6,6 @@ import os
 import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from ordo_cli.domain.accounts import check_name
 from ordo_cli.domain.errors import Invalid, NotFound, Refused
 from ordo_cli.domain.limits import RULES, LimitBook, Limits, rule_of
 from ordo_cli.domain.money import shown
+from ordo_cli.domain.values import dataclass, field
 
 if TYPE_CHECKING:
     from ordo_cli.domain.seams import Disk

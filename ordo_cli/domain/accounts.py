@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import NewType
 
 from ordo_cli.domain.errors import Invalid, NotFound
 from ordo_cli.domain.money import parse_quantity, shown
+from ordo_cli.domain.values import dataclass
 
 AccountId = NewType("AccountId", str)
 BrokerName = NewType("BrokerName", str)

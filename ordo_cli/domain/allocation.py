@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from math import lcm
 
 from ordo_cli.domain.accounts import AccountId
 from ordo_cli.domain.errors import Invalid
+from ordo_cli.domain.values import dataclass
 
 
 class Split(StrEnum):

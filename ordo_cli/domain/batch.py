@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
@@ -17,6 +16,7 @@ from ordo_cli.domain.keys import check_key, fingerprint
 from ordo_cli.domain.money import parse_price, parse_quantity, shown
 from ordo_cli.domain.orders import OrderIntent, Product, Side, Validity
 from ordo_cli.domain.text import clean
+from ordo_cli.domain.values import dataclass
 
 LABEL_LENGTH = 64
 FLAGS = {"true": True, "yes": True, "false": False, "no": False}

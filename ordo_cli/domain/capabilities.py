@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ordo_cli.domain.instruments import Exchange
 from ordo_cli.domain.orders import OrderType, Product, Validity
+from ordo_cli.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

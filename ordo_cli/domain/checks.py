@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -16,6 +15,7 @@ from ordo_cli.domain.limits import LimitBook, Limits, SelfCross
 from ordo_cli.domain.money import text_of
 from ordo_cli.domain.orders import OrderIntent, Product, Side
 from ordo_cli.domain.portfolio import Quote
+from ordo_cli.domain.values import dataclass
 
 MARKET_MARGIN = Decimal("1.05")  # a market order is valued at the last price and this much
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport, OrderState
 from ordo_cli.domain.portfolio import Position
+from ordo_cli.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

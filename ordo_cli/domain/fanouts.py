@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from ordo_cli.domain.legs import Block, FanOutId, Leg, Submission
 from ordo_cli.domain.orders import OrderIntent, OrderState
+from ordo_cli.domain.values import dataclass, field
 
 
 class Mode(StrEnum):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.money import shown
+from ordo_cli.domain.values import dataclass
 
 
 class Exchange(StrEnum):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 from ordo_cli.domain.kill import Scope
+from ordo_cli.domain.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

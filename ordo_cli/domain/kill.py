@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from ordo_cli.domain.accounts import Account, check_name
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.money import shown
+from ordo_cli.domain.values import dataclass
 
 
 class ScopeKind(StrEnum):

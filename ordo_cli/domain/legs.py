@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import Any, NewType
 from ordo_cli.domain.accounts import AccountId, BrokerName
 from ordo_cli.domain.errors import IllegalMove
 from ordo_cli.domain.orders import BrokerOrderId, OrderState, Tag
+from ordo_cli.domain.values import dataclass, replace
 
 LegId = NewType("LegId", str)  # ours, chosen before sending: the fan-out's id, a dash, a number from 1
 FanOutId = NewType("FanOutId", str)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from typing import Any
@@ -13,6 +12,7 @@ from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.instruments import SYMBOL, Exchange, InstrumentId
 from ordo_cli.domain.money import shown
+from ordo_cli.domain.values import dataclass, field
 
 PAPER_FACTOR = 10
 OFF = "off"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
 
 from ordo_cli.domain.instruments import CASH, Exchange
+from ordo_cli.domain.values import dataclass
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")  # no summer time, ever: the host's zone data is not needed
 

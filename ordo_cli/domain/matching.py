@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ordo_cli.domain import market
@@ -11,6 +10,7 @@ from ordo_cli.domain.instruments import Exchange
 from ordo_cli.domain.legs import Evidence, Leg, Problem, Submission
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderIntent, OrderReport, OrderState
 from ordo_cli.domain.portfolio import Position, Trade
+from ordo_cli.domain.values import dataclass, replace
 
 CONFIRMED_WITHIN = timedelta(seconds=60)
 FINAL_AFTER = timedelta(minutes=30)  # after the segment's close

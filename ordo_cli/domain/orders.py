@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -10,6 +9,7 @@ from typing import NewType
 
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.instruments import InstrumentId
+from ordo_cli.domain.values import dataclass
 
 BrokerOrderId = NewType("BrokerOrderId", str)  # theirs, known after
 Tag = NewType("Tag", str)  # how the broker's book carries our leg

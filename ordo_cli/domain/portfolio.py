@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from ordo_cli.domain.instruments import InstrumentId
 from ordo_cli.domain.orders import BrokerOrderId, Product, Side
+from ordo_cli.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

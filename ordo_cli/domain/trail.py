@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypedDict
 
 from ordo_cli.domain.audit import GENESIS, instant, link
 from ordo_cli.domain.errors import Invalid
+from ordo_cli.domain.values import dataclass
 
 ANCHOR_VERSION = "ordo-anchor-v1"
 

@@ -6,7 +6,6 @@ import ipaddress
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.kill import scopes_over
 from ordo_cli.domain.limits import RULES
 from ordo_cli.domain.money import parse_price, shown
+from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.secrets import check_value
 from ordo_cli.services.setup import Step, arm_new, fresh, initialise
 

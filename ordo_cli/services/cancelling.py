@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ordo_cli.brokers.base import Broker
 from ordo_cli.desk import Desk
@@ -16,6 +15,7 @@ from ordo_cli.domain.journal import OperationTerms, Wait
 from ordo_cli.domain.kill import Scope
 from ordo_cli.domain.legs import Cancel, Leg, LegId, Problem, Submission
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport
+from ordo_cli.domain.values import dataclass
 from ordo_cli.services.sending import rates_of
 
 TRIES = 5

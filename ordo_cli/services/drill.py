@@ -7,13 +7,13 @@ import os
 import sys
 import tempfile
 import threading
-from dataclasses import dataclass
 
 from ordo_cli import arming
 from ordo_cli.desk import Desk, open_desk
 from ordo_cli.domain.errors import OrdoError
 from ordo_cli.domain.kill import GLOBAL
 from ordo_cli.domain.seams import Clock
+from ordo_cli.domain.values import dataclass
 from ordo_cli.gate import Gate, Stamps
 from ordo_cli.home import home_at
 from ordo_cli.services.setup import arm_new

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from ordo_cli import arming, press
 from ordo_cli.desk import Desk
@@ -13,6 +12,7 @@ from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import Invalid, KillEngaged, NotFound, Refused
 from ordo_cli.domain.kill import GLOBAL, Level, Scope, Switch, covers, scopes_over
 from ordo_cli.domain.legs import Leg, Submission
+from ordo_cli.domain.values import dataclass
 from ordo_cli.press import Outcome, Press
 from ordo_cli.services import presses
 from ordo_cli.services.sweep import SweepReport, sweep

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from ordo_cli.desk import Desk
 from ordo_cli.domain import matching
@@ -12,6 +11,7 @@ from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.legs import Evidence, Leg, Problem, Submission
 from ordo_cli.domain.orders import BrokerOrderId, OrderReport
 from ordo_cli.domain.portfolio import Position
+from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.services.startup import wake
 
 OPEN_QUESTION = frozenset({Submission.UNKNOWN, Submission.DISPUTED})

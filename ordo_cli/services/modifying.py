@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 from ordo_cli.desk import Desk
@@ -15,6 +14,7 @@ from ordo_cli.domain.journal import DayUse, Wait
 from ordo_cli.domain.kill import scopes_over
 from ordo_cli.domain.legs import Block, Leg, Submission
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent
+from ordo_cli.domain.values import replace
 from ordo_cli.services.cancelling import operation_terms
 
 

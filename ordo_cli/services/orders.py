@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ordo_cli.desk import Desk
@@ -14,6 +13,7 @@ from ordo_cli.domain.fanouts import FanOut, Fate, Outcome, fate
 from ordo_cli.domain.legs import Leg, Purpose, Submission
 from ordo_cli.domain.orders import OrderIntent, OrderType, Side
 from ordo_cli.domain.portfolio import Position
+from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.services import cancelling, planning, reconcile, startup
 from ordo_cli.services.planning import OnPartial, PlaceRequest, Preview
 from ordo_cli.services.sending import Errand, Watch, send

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -24,6 +23,7 @@ from ordo_cli.domain.limits import Limits
 from ordo_cli.domain.orders import OrderIntent
 from ordo_cli.domain.portfolio import Quote
 from ordo_cli.domain.tags import tag_of
+from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import Stamps
 
 ENOUGH_BYTES, ENOUGH_SHARE = 64 * 1024 * 1024, 0.01  # of the disk that the journal lies on

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, Target
@@ -12,6 +11,7 @@ from ordo_cli.domain.errors import OrdoError
 from ordo_cli.domain.legs import LegId, Problem
 from ordo_cli.domain.orders import OrderReport
 from ordo_cli.domain.portfolio import Funds, Holding, Position, Trade
+from ordo_cli.domain.values import dataclass
 from ordo_cli.services.targets import EVERYTHING, chosen
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from ordo_cli.brokers.base import Broker
@@ -18,6 +17,7 @@ from ordo_cli.domain.legs import Evidence, FanOutId, Leg, LegId, Problem, Submis
 from ordo_cli.domain.matching import Finding
 from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderReport, Tag
 from ordo_cli.domain.tags import is_ours
+from ordo_cli.domain.values import dataclass, field, replace
 from ordo_cli.services.startup import wake
 
 APART = 2.0  # seconds between the two looks that a match without a tag needs

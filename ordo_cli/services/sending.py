@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -34,6 +33,7 @@ from ordo_cli.domain.journal import ClaimTerms, DayLimits, Rates, Wait
 from ordo_cli.domain.kill import scopes_over
 from ordo_cli.domain.legs import MAX_ATTEMPTS, Block, Evidence, Leg, Problem, Submission
 from ordo_cli.domain.orders import OrderIntent, OrderReport
+from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import Stamps
 
 Watch = Callable[[Leg], None]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ordo_cli.desk import Desk
 from ordo_cli.domain.legs import Block, Cancel, Leg, Problem, Submission
+from ordo_cli.domain.values import replace
 from ordo_cli.services import presses
 
 ORPHANED = Problem(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, AccountId
@@ -20,6 +19,7 @@ from ordo_cli.domain.kill import Level, Scope, covers
 from ordo_cli.domain.legs import Leg, Problem, Purpose, Submission
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport
 from ordo_cli.domain.portfolio import Position
+from ordo_cli.domain.values import dataclass, field
 from ordo_cli.services import cancelling, orders, reconcile, startup
 
 ON_WIRE_S = 5.0  # how long legs on the wire get to be answered

@@ -152,4 +152,3 @@ def test_all_legs_together_have_a_limit_of_their_own() -> None:
     assert problem.code == "VALUE_FANOUT_MAX"
     assert problem.hint is not None
     assert "limits.value_fanout_max" in problem.hint
-

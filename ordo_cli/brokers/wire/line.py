@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
-from dataclasses import dataclass
 from math import inf
 from typing import cast
 
 import httpx
 
 from ordo_cli.brokers.wire.exchange import Exchange
+from ordo_cli.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

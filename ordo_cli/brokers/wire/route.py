@@ -9,13 +9,13 @@ import ipaddress
 import os
 import re
 import ssl
-from dataclasses import dataclass
 
 import httpx
 
 from ordo_cli.brokers.wire.exchange import Exchange, Limits
 from ordo_cli.brokers.wire.line import Line, Waits
 from ordo_cli.domain.errors import Invalid
+from ordo_cli.domain.values import dataclass
 
 _PROXY_LIMITS = Limits(head=16 * 1024, body=16 * 1024)
 
