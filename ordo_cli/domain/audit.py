@@ -34,7 +34,7 @@ def instant(at: int) -> str:
 
 
 def canonical(value: object) -> str:
-    """The one JSON text of a value: sorted keys, text in NFC and escaped, whole numbers only. Raises TypeError otherwise."""
+    """The one JSON text of a value: sorted keys, text in NFC and escaped, no floats: those raise TypeError."""
     if isinstance(value, str):
         return quoted(str(value) if value.isascii() else _composed(value))
     if value is None:
@@ -68,11 +68,12 @@ def body_of(
     evidence: str | None = None,
     data: Mapping[str, object] | None = None,
 ) -> str:
-    """The canonical text of one row, without what ties it to the chain. Written out by hand, as thousands may be due at once."""
+    """The canonical text of one row, without what ties it to the chain. By hand, as thousands may be due at once."""
+    what = f'"ids":{_object(ids or {})},"mono_ns":"{elapsed_ns}","pid":{pid},"seq":{seq}'
     return (
         f'{{"actor":{canonical(actor)},"at":"{instant(at)}","boot":{canonical(boot)},"data":{_object(data or {})},'
-        f'"evidence":{canonical(evidence)},"from":{canonical(before)},"host":{canonical(host)},"ids":{_object(ids or {})},'
-        f'"mono_ns":"{elapsed_ns}","pid":{pid},"seq":{seq},"to":{canonical(after)},"type":{canonical(kind)}}}'
+        f'"evidence":{canonical(evidence)},"from":{canonical(before)},"host":{canonical(host)},{what},'
+        f'"to":{canonical(after)},"type":{canonical(kind)}}}'
     )
 
 

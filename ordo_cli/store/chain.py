@@ -1,4 +1,4 @@
-"""What is told to the audit chain, and the rows that it becomes at the end of the transaction. Light: a kill uses it."""
+"""What is told to the audit chain, and the rows that it becomes when the transaction ends. Light: a kill uses it."""
 
 from __future__ import annotations
 

@@ -97,8 +97,8 @@ def _wait(account: str, rates: Rates, boot: str, elapsed: float, *, kept: int) -
 
 
 def _window(account: str, boot: str, elapsed: float, length: float, most: int) -> Body[float]:
-    # The operation that would have to be out of the window for one more to fit. Later ones than `elapsed` count as well:
-    # another process may have been faster to the lock.
+    # The operation that would have to be out of the window for one more to fit. Later ones than `elapsed` count as
+    # well: another process may have been faster to the lock.
     rows = yield Ask("nth_operation", {"account": account, "boot": boot, "newer": most - 1})
     return float(rows[0][0]) + length - elapsed if rows else 0.0
 

@@ -53,7 +53,7 @@ class Database:
         self._writer: asyncio.Task[None] | None = None
 
     async def run[**P, T](self, body: Callable[P, Body[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a body in a durable transaction. Its own refusal harms no other; StoreFailed means that nothing was kept."""
+        """Run a body in a durable transaction. Its refusal harms no other; after StoreFailed nothing was kept."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((partial(body, *args, **kwargs), future))
         if self._writer is None:
@@ -117,7 +117,7 @@ async def open_database(
 
 
 def together(connection: sqlite3.Connection, bodies: Sequence[Made]) -> list[Outcome]:
-    """Run bodies one after the other in one transaction. A database error fails them all; another fails its own body only."""
+    """Run bodies in one transaction. An error of the database fails them all; any other fails its own body only."""
     outcomes = [Outcome() for _ in bodies]
     left = list(range(len(bodies)))
     try:

@@ -2,7 +2,7 @@
 
 A body is a generator that yields statements and is sent their rows, and yields what it tells the audit log. It cannot
 await, so no transaction is ever held across anything slow, and one body serves every driver. What all bodies of a
-transaction told is chained and written at its end, in it. Light on purpose: the kill switch writes its row through here.
+transaction told is chained and written at its end, in it. Light on purpose: a kill writes its row through here.
 """
 
 from __future__ import annotations

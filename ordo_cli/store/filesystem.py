@@ -7,7 +7,11 @@ import os
 from ordo_cli.domain.errors import StoreFailed
 
 NETWORK = frozenset(
-    ["nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gpfs", "davfs", "fuse.sshfs", "fuse.davfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse", "fuse.cephfs"]
+    (
+        *("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre"),
+        *("beegfs", "gpfs", "davfs", "fuse.sshfs", "fuse.davfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone"),
+        *("fuse.gcsfuse", "fuse.cephfs"),
+    )
 )
 MOUNTS = "/proc/self/mountinfo"
 

@@ -38,7 +38,7 @@ class Journal:
         return None if found is None else _replayed(found, key)
 
     async def open(self, fan_out: FanOut, *, duplicate_window: float | None) -> FanOut:
-        """Write a fan-out and its legs down, judged against the rest of the journal, or give back what its key stands for.
+        """Write a fan-out and its legs down, judged against the journal, or give back what its key stands for.
 
         Raises KeyConflict when the key stands for another request, StoreFailed when nothing could be written.
         """
@@ -187,7 +187,7 @@ def _remembering(account: str, day: str, ids: str, at: int) -> Body[None]:
 
 def _using(day: str) -> Body[dict[AccountId, DayUse]]:
     sent = {account: (orders, units) for account, orders, units in (yield Ask("day_uses", {"day": day}))}
-    opened = {account: count for account, count in (yield Ask("all_open_orders"))}
+    opened: dict[str, int] = dict((yield Ask("all_open_orders")))
     return {
         AccountId(account): DayUse(
             sent.get(account, (0, 0))[0],

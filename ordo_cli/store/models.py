@@ -1,6 +1,7 @@
-"""The tables, once for every database: the only description of the schema besides the migrations, which a test holds equal.
+"""The tables, once for every database. The migrations are the only other description, and a test holds both equal.
 
-Money is exact text, an order's value a whole number of 1/10,000 rupee (it is summed), times are microseconds since 1970.
+Money is exact text; an order's value, which is summed, a whole number of 1/10,000 rupee;
+times are microseconds since 1970.
 """
 
 from __future__ import annotations
@@ -235,17 +236,16 @@ class AuditRow(SQLModel, table=True):
 
 
 AUDIT_GUARDS = {
-    "sqlite": (
-        "CREATE TRIGGER audit_is_never_updated BEFORE UPDATE ON audit"
-        " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
-        "CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit"
-        " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
+    "sqlite": tuple(
+        f"CREATE TRIGGER audit_is_never_{done} BEFORE {doing} ON audit"
+        " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+        for done, doing in (("updated", "UPDATE"), ("deleted", "DELETE"))
     ),
     "postgresql": (
-        "CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql"
-        " AS $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$",
-        "CREATE TRIGGER audit_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON audit"
-        " FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()",
+        """CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql
+ AS $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$""",
+        """CREATE TRIGGER audit_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+ FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()""",
     ),
 }
 """What keeps the audit log append-only, in each database's own words."""

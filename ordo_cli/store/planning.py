@@ -1,4 +1,4 @@
-"""The transaction that writes a fan-out down: its key, its legs, what speaks against a leg, and the audit row, or nothing."""
+"""The transaction that writes a fan-out down: key, legs, what speaks against a leg, and audit row, or nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def opening(fan_out: FanOut, window: float | None, owner: Owner | None, origin: 
         )
     doubts = yield from _doubts(fan_out)
     twins = (yield from _twins(fan_out, window)) if window is not None else {}
-    judged = replace(fan_out, legs=tuple(_judged(leg, doubts, twins) for leg in fan_out.legs))
+    judged = fan_out
+    if doubts or twins:
+        judged = replace(fan_out, legs=tuple(_judged(leg, doubts, twins) for leg in fan_out.legs))
     yield Ask("add_key", (fan_out.principal, fan_out.verb, fan_out.key, fan_out.fingerprint, fan_out.id))
     yield Ask("add_fan_out", fan_out_row(judged, owner_text(owner)))
     yield AskMany("add_leg", [leg_row(leg, place_of(leg.id)[1]) for leg in judged.legs])
@@ -144,7 +146,7 @@ def _plan(origin: Origin, fan_out: FanOut) -> Tell:
                 "disclosed": intent.disclosed,
                 "label": intent.label,
             },
-            "legs": [[leg.account, leg.quantity, leg.tag, _verdict(leg)] for leg in fan_out.legs],
+            "legs": [f"{leg.account} {leg.quantity} {leg.tag} {_verdict(leg)}" for leg in fan_out.legs],
         },
     )
 

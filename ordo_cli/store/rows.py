@@ -1,4 +1,4 @@
-"""Between rows and domain objects: the only place that knows in which order the columns of a leg and a fan-out stand."""
+"""Between rows and domain objects: only here is it known in which order the columns of a leg or fan-out stand."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from ordo_cli.domain.instruments import Exchange, InstrumentId
 from ordo_cli.domain.journal import Owner
 from ordo_cli.domain.legs import Cancel, Evidence, FanOutId, Leg, LegId, Problem, Purpose, Submission
 from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderState, Product, Side, Tag, Validity
+from ordo_cli.store.sql import COLUMNS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 VALUE_UNIT = 10_000  # an order's value is stored in 1/10,000 rupee, so that the database can add it up exactly
-FAN_OUT_WIDTH = 18
+FAN_OUT_WIDTH = len(COLUMNS["fanouts"])
+STATE = COLUMNS["legs"][COLUMNS["legs"].index("submission") : -1]  # what a move may change; after it, the owner
 
 # By table instead of by call: a thousand legs are read at once, and an enum's call costs ten times a lookup.
 SUBMISSIONS = {each.value: each for each in Submission}
@@ -39,8 +41,8 @@ def time_of(at: int) -> datetime:
 
 def place_of(leg: LegId) -> tuple[FanOutId, int]:
     """A leg's key in the table: its fan-out and number. Raises Invalid for an id that is not made so."""
-    fan_out, dash, number = leg.rpartition("-")
-    if not dash or not number.isdecimal() or not number.isascii() or number != str(int(number)):
+    fan_out, _, number = leg.rpartition("-")
+    if not fan_out or not number.isdecimal() or not number.isascii() or number[0] == "0":
         raise Invalid(f"{leg!r} is not a leg: it is written as its fan-out, a dash and a number")
     return FanOutId(fan_out), int(number)
 
@@ -81,15 +83,11 @@ def leg_row(leg: Leg, number: int, owner: str | None = None) -> tuple[Any, ...]:
 def leg_changes(leg: Leg) -> dict[str, Any]:
     """What a move may have changed, by column, with the leg's key."""
     fan_out, number = place_of(leg.id)
-    names = (
-        "submission", "working", "cancel", "evidence", "attempt", "broker_order_id", "filled_quantity", "average_price",
-        "problem_code", "problem_message", "problem_hint", "sent_at", "answered_at", "latency_ms", "supersedes", "settled",
-    )  # fmt: skip
     return {
         "fan_out": fan_out,
         "number": number,
         "quantity": leg.quantity,
-        **dict(zip(names, _state(leg), strict=True)),
+        **dict(zip(STATE, _state(leg), strict=True)),
     }
 
 

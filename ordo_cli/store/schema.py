@@ -22,7 +22,7 @@ UNKNOWN_TO_US = "no such table: alembic_version"
 
 
 def make_ready(connection: sqlite3.Connection, path: str, stamp: str) -> str:
-    """Bring the file to the newest schema; says `ready`, `created` or `upgraded`. `stamp` names a backup, if one is due."""
+    """Bring the file to the newest schema: `ready`, `created` or `upgraded`. `stamp` names a backup, if one is due."""
     try:
         prepare(connection)
         found = revision(connection)
@@ -36,7 +36,7 @@ def make_ready(connection: sqlite3.Connection, path: str, stamp: str) -> str:
 
 
 def revision(connection: sqlite3.Connection) -> str | None:
-    """The schema's version in this file; None when it is empty. Raises StoreFailed for a database that is not ordo's."""
+    """The schema's version in this file; None when it is empty. Raises StoreFailed for a database of something else."""
     try:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.OperationalError as error:
