@@ -1,4 +1,4 @@
-"""Accounts: everything is checked before anything is written, credentials come first, and a pressed switch stays pressed."""
+"""Accounts: all is checked before anything is written, credentials come first, and a pressed switch stays pressed."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ async def test_an_account_with_an_unsettled_leg_is_not_removed(desk: Desk, add: 
     with pytest.raises(Refused, match="1 unsettled leg") as caught:
         await accounts.remove(desk, "alice")
     assert "ordo fanout reconcile" in str(caught.value.hint)
-    assert await desk.store.accounts.get(ALICE)
+    assert (await desk.store.accounts.get(ALICE)).id == ALICE
 
 
 async def test_removing_takes_limits_along_and_keeps_those_of_others(desk: Desk, home: Home, add: Add) -> None:
