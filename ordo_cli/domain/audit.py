@@ -6,16 +6,21 @@ Light on purpose (no json, dataclasses or enum): the kill switch writes its row 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
+try:
+    from _sha2 import sha256  # type: ignore[import-not-found]  # hashlib's own fallback: loading OpenSSL would cost 3 ms
+except ImportError:
+    from hashlib import sha256
 try:
     from _json import encode_basestring_ascii as quoted
 except ImportError:  # an interpreter without the C part: the same function, behind a slower import
     from json.encoder import py_encode_basestring_ascii as quoted
 
 TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
+TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 PREFIX = b"ordo-audit-v1\0"
 GENESIS = bytes(32)  # what the first row is tied to
@@ -23,9 +28,10 @@ EXACT = 2**53  # integers beyond it are text, since many readers of JSON would r
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def link(previous: bytes, body: str) -> bytes:
+def link(previous: bytes, body: str, hashing: Any = sha256) -> bytes:
     """The hash of a row: of the row before and of its own body, so that no row can change or go unseen."""
-    return sha256(PREFIX + previous + body.encode("ascii")).digest()
+    digest: bytes = hashing(PREFIX + previous + body.encode("ascii")).digest()
+    return digest
 
 
 def instant(at: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -93,11 +94,11 @@ class Checker:
 
     def take(self, page: Iterable[Stored]) -> bool:
         """Check these rows; False from the first bad one on."""
-        head, rows, loads = self.head, self.rows, json.loads
+        head, rows, loads, sha256 = self.head, self.rows, json.loads, hashlib.sha256
         for seq, at, kind, fan_out, body, digest in page:
             if seq != rows + 1:
                 return self._break(rows + 1, f"row {rows + 1} is missing")
-            if not body.isascii() or link(head, body) != digest:
+            if not body.isascii() or link(head, body, sha256) != digest:
                 return self._break(seq, "its hash does not fit its text and the row before it")
             said = loads(body)
             if said["seq"] != seq or said["type"] != kind or said["ids"].get("fan_out") != fan_out:

@@ -114,6 +114,7 @@ class LegRow(SQLModel, table=True):
 
     __tablename__ = "legs"
     __table_args__ = (
+        _one_of("purpose", "entry", "close", name="ck_legs_purpose"),
         _one_of(
             "submission",
             "planned",
@@ -127,7 +128,6 @@ class LegRow(SQLModel, table=True):
             "disputed",
             name="ck_legs_submission",
         ),
-        _one_of("purpose", "entry", "close", name="ck_legs_purpose"),
         CheckConstraint("filled_quantity BETWEEN 0 AND quantity", name="ck_legs_filled_quantity"),
         Index("ux_legs_tag", "account", "tag", unique=True),
         Index(
