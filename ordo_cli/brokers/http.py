@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json as jsonlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -16,10 +15,11 @@ from urllib.parse import urlencode
 import httpx
 
 from ordo_cli.brokers.base import Permit
-from ordo_cli.brokers.wire.permits import PERMIT, WHOLE, StandIn, Ungated
+from ordo_cli.brokers.wire.permits import PERMIT, SAFE, WHOLE, StandIn, Ungated
 from ordo_cli.brokers.wire.transport import WireTransport
 from ordo_cli.domain.errors import NoAnswer, OrdoError, Unreachable
 from ordo_cli.domain.seams import Chance, Clock
+from ordo_cli.domain.values import dataclass
 
 T = TypeVar("T")
 
@@ -167,13 +167,21 @@ class Http:
         headers: Mapping[str, str] | None,
     ) -> httpx.Response:
         try:
+            url, host = _place(self._base_url, path)
+            if params is not None:
+                url = url.copy_merge_params(params)
+            every = {"host": host, **self.headers, **(headers or {})}
+            if content or method not in SAFE:
+                every["content-length"] = str(len(content))
+            # Encoded headers and a stream take a third of the time that httpx needs to find these out by itself.
             request = httpx.Request(
                 method,
-                _url(self._base_url, path) if params is None else _url(self._base_url, path).copy_merge_params(params),
-                headers={**self.headers, **headers} if headers else self.headers,
-                content=content,
+                url,
+                headers=[(name.encode(), value.encode()) for name, value in every.items()],
+                stream=httpx.ByteStream(content),
                 extensions={PERMIT: permit, WHOLE: self._whole, "timeout": self._timeout},
             )
+            request.read()
             response = await self._transport.handle_async_request(request)
             await response.aread()
             return response
@@ -261,11 +269,12 @@ class _Again(NoAnswer):
 
 
 @functools.lru_cache(maxsize=512)
-def _url(base_url: str, path: str) -> httpx.URL:
+def _place(base_url: str, path: str) -> tuple[httpx.URL, str]:
     # Parsing takes longer than all else of building a request, and orders go to the same few paths.
     if not path.startswith("/"):
         raise httpx.InvalidURL(f"{path!r} is not a path of the broker's host")
-    return httpx.URL(base_url + path)
+    url = httpx.URL(base_url + path)
+    return url, url.netloc.decode("ascii")
 
 
 def decode_json(body: bytes) -> Any:
@@ -275,18 +284,34 @@ def decode_json(body: bytes) -> Any:
 
 def encode_json(value: object) -> str:
     """JSON with Decimals as exact numbers. A float raises TypeError: it is no amount of money."""
+    if (write := _WRITERS.get(type(value))) is not None:
+        return write(value)
     match value:
-        case None | bool() | int() | str():
-            return jsonlib.dumps(value)
-        case Decimal():
-            if not value.is_finite():
-                raise ValueError(f"{value} is not a number")
-            return format(value, "f")
         case Mapping():
-            return "{" + ",".join(f"{jsonlib.dumps(str(key))}:{encode_json(item)}" for key, item in value.items()) + "}"
+            return "{" + ",".join([f"{_text(str(key))}:{encode_json(item)}" for key, item in value.items()]) + "}"
         case list() | tuple():
             return "[" + ",".join(map(encode_json, value)) + "]"
+        case str():  # an enum of words
+            return _text(str(value))
+        case int():
+            return str(int(value))
     raise TypeError(f"{type(value).__name__} has no place in JSON here")
+
+
+def _number(value: Decimal) -> str:
+    if not value.is_finite():
+        raise ValueError(f"{value} is not a number")
+    return format(value, "f")
+
+
+_text = jsonlib.JSONEncoder().encode
+_WRITERS: Mapping[type, Callable[[Any], str]] = {
+    str: _text,
+    int: str,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda value: "null",
+    Decimal: _number,
+}
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -1,15 +1,19 @@
-"""One HTTP/1.1 question and its answer, without a socket: h11 knows the grammar, the limits are ours."""
+"""One HTTP/1.1 question and its answer, without a socket, in the strict part of the grammar that servers use.
+
+Not h11, which is general and takes 85 µs for an exchange; this takes a third of that, and in a fan-out each leg waits
+for the microseconds of those before it. It may be strict because what it does not take is NoAnswer and never a wrong
+answer. The tests hold it against h11: what is taken here, h11 takes too and reads alike.
+"""
 
 from __future__ import annotations
 
+import re
 import zlib
 from dataclasses import dataclass
 
-import h11
 import httpx
 
-_NOT_PASSED_ON = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
-"""True of the bytes on the wire, no longer of the body that is handed out: joined, and unpacked."""
+Pair = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,17 @@ class Limits:
     body: int = 16 * 1024 * 1024  # also of the unpacked body
 
 
+_FIELD = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n"
+_QUESTION = re.compile(rb"[A-Z]+ [\x21-\x7e]+ HTTP/1\.1\r\n(?:" + _FIELD + rb")+\r\n")
+_ANSWER = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?\r\n((?:" + _FIELD + rb")*)\r\n")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_TRAILER = re.compile(_FIELD)
+_LINE = 1024  # bytes of a chunk's size with whatever a server adds to it, or of a trailer
+_NOT_PASSED_ON = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
+"""True of the bytes on the wire, no longer of the body that is handed out: joined, and unpacked."""
+
+
 class Exchange:
     """Makes the bytes of a question, then takes the bytes of the answer until it is whole.
 
@@ -27,98 +42,176 @@ class Exchange:
     httpx.DecodingError; a question that cannot be written, httpx.LocalProtocolError before there is a byte of it.
     """
 
-    def __init__(
-        self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes, limits: Limits
-    ) -> None:
-        self._tunnel = method == b"CONNECT"
+    def __init__(self, method: bytes, target: bytes, headers: list[Pair], body: bytes, limits: Limits) -> None:
+        self.question = _question(method, target, headers, body)
+        self._method = method
         self._limits = limits
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=limits.head)
-        try:
-            self.question = self._write(h11.Request(method=method, target=target, headers=headers), body)
-        except h11.LocalProtocolError as error:
-            raise httpx.LocalProtocolError(str(error)) from error
         self._received = 0
-        self._head: h11.Response | None = None
+        self._buffer = bytearray()  # arrived and not yet understood
+        self._step = self._take_head  # what the next bytes must be; gives False when they are not all there
+        self._headers: list[Pair] = []  # names in lower case
         self._body = bytearray()
+        self._left = 0  # bytes of the body, or of the present chunk, that are still to come
+        self._lasting = False  # whether the server keeps the connection
+        self.status = 0
         self.whole = False
-
-    def _write(self, request: h11.Request, body: bytes) -> bytes:
-        parts = [self._h11.send(request)]
-        if body:
-            parts.append(self._h11.send(h11.Data(data=body)))
-        parts.append(self._h11.send(h11.EndOfMessage()))
-        return b"".join(part for part in parts if part)
 
     def feed(self, data: bytes) -> None:
         """Take what the socket gave; b"" is its end. `whole` tells whether more is needed."""
         self._received += len(data)
         if self._received > self._limits.head + self._limits.body:
-            raise httpx.RemoteProtocolError("the answer is larger than the limit")
-        try:
-            self._h11.receive_data(data)
-            while not self.whole and self._take(self._h11.next_event()):
-                pass
-        except h11.RemoteProtocolError as error:
-            raise httpx.RemoteProtocolError(f"not a valid HTTP/1.1 answer: {error}") from error
+            raise _broken("it is larger than the limit")
+        self._buffer += data
+        while not self.whole and self._step():
+            pass
+        if not data and self._step == self._take_until_end:
+            self.whole = True
 
-    def _take(self, event: object) -> bool:
-        match event:
-            case h11.Data():
-                self._body += event.data
-                if len(self._body) > self._limits.body:
-                    raise httpx.RemoteProtocolError("the body is larger than the limit")
-            case h11.EndOfMessage():
-                self.whole = True
-            case h11.Response():
-                self._check_head(event)
-                self._head = event
-                self.whole = self._tunnel
-            case h11.InformationalResponse():
-                self._check_head(event)
-                if event.status_code == 101:  # never asked for; what follows would not be HTTP
-                    raise httpx.RemoteProtocolError("the server switched protocols")
-            case _:  # NEED_DATA, PAUSED
-                return False
-        return True
-
-    def _check_head(self, head: h11.Response | h11.InformationalResponse) -> None:
-        # h11 limits a head only while it is incomplete; one that arrived in a single piece is measured here.
-        if sum(len(name) + len(value) + 4 for name, value in head.headers) > self._limits.head:
-            raise httpx.RemoteProtocolError("the head is larger than the limit")
+    @property
+    def left_over(self) -> bool:
+        """More arrived than the answer."""
+        return self.whole and bool(self._buffer)
 
     @property
     def clean(self) -> bool:
         """Nothing is left over on either side, so that the connection may carry another exchange."""
-        return self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE and not self.left_over
-
-    @property
-    def left_over(self) -> bool:
-        """More arrived than the answer, or the connection has ended behind it."""
-        data, ended = self._h11.trailing_data
-        return bool(data) or ended
-
-    @property
-    def status(self) -> int:
-        assert self._head is not None
-        return self._head.status_code
-
-    def header(self, name: bytes) -> bytes | None:
-        """The first value of a header, its name in lower case."""
-        assert self._head is not None
-        return next((value for key, value in self._head.headers if key == name), None)
+        return self.whole and self._lasting and not self._buffer
 
     def answer(self) -> httpx.Response:
         """The whole answer, unpacked, in httpx's type."""
-        assert self._head is not None
-        body = _unpacked(bytes(self._body), self.header(b"content-encoding"), self._limits.body)
-        headers = [pair for pair in self._head.headers if pair[0] not in _NOT_PASSED_ON]
-        return httpx.Response(self._head.status_code, headers=headers, content=body)
+        codings = [value.lower() for name, value in self._headers if name == b"content-encoding"]
+        headers = [pair for pair in self._headers if pair[0] not in _NOT_PASSED_ON]
+        return httpx.Response(
+            self.status, headers=headers, content=_unpacked(bytes(self._body), codings, self._limits.body)
+        )
+
+    # the steps
+
+    def _take_head(self) -> bool:
+        end = self._buffer.find(b"\r\n\r\n") + 4
+        if (end if end >= 4 else len(self._buffer)) > self._limits.head:
+            raise _broken("its head is larger than the limit")
+        if end < 4:
+            return False
+        match = _ANSWER.fullmatch(bytes(self._buffer[:end]))
+        if match is None:
+            raise _broken("its head is not HTTP/1.1")
+        del self._buffer[:end]
+        minor, status, fields = match.groups()
+        if status == b"101":  # never asked for; what follows would not be HTTP
+            raise _broken("it switches protocols")
+        if not status.startswith(b"1"):  # those are early words, and the answer is still to come
+            self.status = int(status)
+            self._headers = [_pair(line) for line in fields.split(b"\r\n")[:-1]]
+            self._expect_body(modern=minor == b"1")
+        return True
+
+    def _expect_body(self, *, modern: bool) -> None:
+        lengths = [value for name, value in self._headers if name == b"content-length"]
+        codings = [value.lower() for name, value in self._headers if name == b"transfer-encoding"]
+        ways = b",".join(value for name, value in self._headers if name == b"connection").lower()
+        self._lasting = modern and b"close" not in ways
+        if len(lengths) + len(codings) > 1:
+            raise _broken("it tells its length more than once")
+        if codings and (codings != [b"chunked"] or not modern):
+            raise _broken("it is coded in a way that was not asked for")
+        if lengths and not _LENGTH.fullmatch(lengths[0]):
+            raise _broken("its length is not a number")
+        if self._method in (b"HEAD", b"CONNECT") or self.status in (204, 304):
+            self.whole = True
+        elif codings:
+            self._step = self._take_chunk_size
+        elif lengths:
+            self._expect(int(lengths[0]))
+            self._step = self._take_body
+        else:
+            self._lasting = False
+            self._step = self._take_until_end
+
+    def _expect(self, size: int) -> None:
+        self._left = size
+        if len(self._body) + size > self._limits.body:
+            raise _broken("its body is larger than the limit")
+
+    def _take_piece(self) -> bool:
+        """Move what is there; whether that was all of it."""
+        piece = self._buffer[: self._left]
+        self._body += piece
+        del self._buffer[: len(piece)]
+        self._left -= len(piece)
+        return not self._left
+
+    def _take_body(self) -> bool:
+        self.whole = self._take_piece()
+        return False
+
+    def _take_until_end(self) -> bool:
+        self._expect(len(self._buffer))
+        self._take_piece()
+        return False
+
+    def _take_chunk_size(self) -> bool:
+        line = self._line()
+        if line is None:
+            return False
+        match = _CHUNK.fullmatch(line)
+        if match is None:
+            raise _broken("a chunk has no size")
+        self._expect(int(match[1], 16))
+        self._step = self._take_chunk if self._left else self._take_trailer
+        return True
+
+    def _take_chunk(self) -> bool:
+        if not self._take_piece() or len(self._buffer) < 2:
+            return False
+        if self._buffer[:2] != b"\r\n":
+            raise _broken("a chunk is longer than its size")
+        del self._buffer[:2]
+        self._step = self._take_chunk_size
+        return True
+
+    def _take_trailer(self) -> bool:
+        line = self._line()
+        if line is None:
+            return False
+        self.whole = not line
+        if line and not _TRAILER.fullmatch(line + b"\r\n"):
+            raise _broken("it has something else behind its last chunk")
+        return True
+
+    def _line(self) -> bytes | None:
+        end = self._buffer.find(b"\r\n")
+        if (end if end >= 0 else len(self._buffer)) > _LINE:
+            raise _broken("a line is longer than the limit")
+        if end < 0:
+            return None
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 2]
+        return line
 
 
-def _unpacked(body: bytes, coding: bytes | None, limit: int) -> bytes:
-    if coding is None or coding.lower() == b"identity" or not body:
+def _question(method: bytes, target: bytes, headers: list[Pair], body: bytes) -> bytes:
+    lines = [method + b" " + target + b" HTTP/1.1", *[name + b": " + value for name, value in headers], b"", b""]
+    head = b"\r\n".join(lines)
+    # The count catches a value that smuggles in a line of its own, which by itself would be good grammar.
+    if not _QUESTION.fullmatch(head) or head.count(b"\r\n") != len(headers) + 2:
+        raise httpx.LocalProtocolError("the request has a character that may not be in it")
+    return head + body
+
+
+def _pair(line: bytes) -> Pair:
+    name, _, value = line.partition(b":")
+    return name.lower(), value.strip(b" \t")
+
+
+def _broken(why: str) -> httpx.RemoteProtocolError:
+    return httpx.RemoteProtocolError(f"the answer cannot be trusted: {why}")
+
+
+def _unpacked(body: bytes, codings: list[bytes], limit: int) -> bytes:
+    if not body or codings in ([], [b"identity"]):
         return body
-    if coding.lower() not in (b"gzip", b"x-gzip"):  # the only one we ask for
+    if codings not in ([b"gzip"], [b"x-gzip"]):  # the only one we ask for
         raise httpx.DecodingError("the body is packed in a way that was not asked for")
     unpack = zlib.decompressobj(wbits=31)
     try:

@@ -87,10 +87,10 @@ async def _ask_for_tunnel(line: Line, target: bytes, proxy: httpx.URL) -> None:
         raise httpx.ProxyError(f"the proxy gave no answer: {error}") from error
     finally:
         line.rest()
-    if exchange.left_over:
-        raise httpx.ProxyError("the proxy said more than its answer")
     if not 200 <= exchange.status < 300:
         raise httpx.ProxyError(f"the proxy refused the connection: {exchange.status}")
+    if exchange.left_over:
+        raise httpx.ProxyError("the proxy said more than its answer")
 
 
 @functools.cache

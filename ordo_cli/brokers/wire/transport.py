@@ -35,10 +35,7 @@ class WireTransport(httpx.AsyncBaseTransport):
         permit = permit_of(request)
         if not self._route.leads_to(request.url):
             raise httpx.LocalProtocolError(f"{request.url.host} is not the host of this connection")
-        body = await request.aread()
-        exchange = Exchange(
-            request.method.encode("ascii"), request.url.raw_path, request.headers.raw, body, self._limits
-        )
+        exchange = await self._exchange(request)
         timeout = request.extensions.get("timeout", {})
         started = asyncio.get_running_loop().time()
         whole = _seconds(request.extensions.get(WHOLE))
@@ -80,6 +77,14 @@ class WireTransport(httpx.AsyncBaseTransport):
         self._idle.clear()
         # One turn of the loop, so that the sockets are closed when this returns.
         await asyncio.sleep(0)
+
+    async def _exchange(self, request: httpx.Request) -> Exchange:
+        body = await request.aread()
+        headers = request.headers.raw
+        if "transfer-encoding" in request.headers:  # the body came in pieces and is now whole: its length can be told
+            headers = [pair for pair in headers if pair[0].lower() not in (b"transfer-encoding", b"content-length")]
+            headers.append((b"Content-Length", b"%d" % len(body)))
+        return Exchange(request.method.encode("ascii"), request.url.raw_path, headers, body, self._limits)
 
     async def _check_out(self, pool: float, connect: float) -> Line:
         try:

@@ -1,59 +1,14 @@
-"""What the wire relies on of h11, asyncio and httpx, so that an update that changes it is noticed here."""
+"""What the wire relies on of asyncio and httpx, so that an update that changes it is noticed here."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 
-import h11
 import httpx
 import pytest
 
 from tests.brokers.wire.certificates import Authority
-
-
-def client(method: bytes = b"POST") -> h11.Connection:
-    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=100)
-    connection.send(h11.Request(method=method, target=b"/", headers=[(b"Host", b"x")]))
-    connection.send(h11.EndOfMessage())
-    return connection
-
-
-def test_h11_writes_nothing_twice_and_nothing_of_its_own() -> None:
-    connection = h11.Connection(h11.CLIENT)
-    head = connection.send(
-        h11.Request(method=b"POST", target=b"/a", headers=[(b"Host", b"x"), (b"Content-Length", b"2")])
-    )
-    assert head == b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
-    assert connection.send(h11.Data(data=b"ab")) == b"ab"
-    assert connection.send(h11.EndOfMessage()) == b""
-
-
-def test_h11_limits_only_what_is_not_whole_yet() -> None:
-    connection = client()
-    connection.receive_data(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 30)
-    with pytest.raises(h11.RemoteProtocolError):
-        connection.next_event()
-    connection = client()
-    connection.receive_data(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 30 + b"\r\n")
-    assert isinstance(connection.next_event(), h11.Response), "so that the wire must measure a whole head itself"
-
-
-def test_h11_keeps_what_came_behind_the_answer_and_says_that_the_end_came() -> None:
-    connection = client()
-    connection.receive_data(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxrest")
-    events = [type(connection.next_event()) for _ in range(3)]
-    assert events == [h11.Response, h11.Data, h11.EndOfMessage]
-    assert connection.trailing_data == (b"rest", False)
-    assert connection.our_state is h11.DONE
-    assert connection.their_state is h11.DONE
-
-
-def test_h11_takes_the_answer_to_connect_as_the_end_of_http() -> None:
-    connection = client(b"CONNECT")
-    connection.receive_data(b"HTTP/1.1 200 OK\r\n\r\nmore")
-    assert isinstance(connection.next_event(), h11.Response)
-    assert connection.trailing_data == (b"more", False)
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
