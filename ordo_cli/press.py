@@ -59,11 +59,12 @@ class Press:
 class Outcome:
     """What one press did: whether it holds, whether senders are known to be quiet, and whether it is written down."""
 
-    __slots__ = ("engaged", "known", "note", "problem", "quiet", "quiet_ms", "recorded", "senders")
+    __slots__ = ("certain", "engaged", "known", "note", "problem", "quiet", "quiet_ms", "recorded", "senders")
 
     def __init__(self) -> None:
         self.engaged = False  # certainly, by the arming file
         self.known = True  # the scope names something that exists
+        self.certain = True  # and that could be looked up, unless its arming file was there to say so
         self.quiet = False
         self.quiet_ms = 0.0
         self.recorded = False
@@ -75,7 +76,7 @@ class Outcome:
     def exit_code(self) -> int:
         if not self.known:
             return USAGE
-        return DONE if (self.engaged or self.recorded) and self.quiet else NOT_QUIET
+        return DONE if (self.engaged or self.recorded) and self.quiet and self.certain else NOT_QUIET
 
 
 def main(words: "list[str]", clean_up: "CleanUp") -> int | None:
@@ -93,10 +94,11 @@ def main(words: "list[str]", clean_up: "CleanUp") -> int | None:
             raise Usage(f"there is no ordo at {home.data}")
     except Usage as problem:
         return refuse(str(problem), as_json)
+    outcome = Outcome()
     try:
-        outcome = engage(home, press)
+        engage(home, press, outcome)
     except KeyboardInterrupt:
-        _say(2, "interrupted after the arming file was removed; see: ordo kill status\n")
+        _say(2, f"interrupted; {headline(outcome)}; the database row is still to be written\n")
         return INTERRUPTED
     if not outcome.known:
         return refuse(f"there is no {press.kind} {press.name}", as_json)
@@ -138,9 +140,9 @@ def read(words: "list[str]") -> Press | None:
     return press
 
 
-def engage(home: "Home", press: Press) -> Outcome:
+def engage(home: "Home", press: Press, outcome: Outcome | None = None) -> Outcome:
     """Stop the scope, wait for its senders, and see that it is written down."""
-    outcome, begun = Outcome(), time.monotonic()
+    outcome, begun = outcome or Outcome(), time.monotonic()
     there = os.path.lexists(arming.path_of(home.run, press.kind, press.name))
     problem = arming.disarm(home.run, press.kind, press.name)
     outcome.engaged = problem is None
@@ -153,6 +155,10 @@ def engage(home: "Home", press: Press) -> Outcome:
     if problem is not None:
         outcome.problem = f"the arming file could not be removed: {problem.strerror or problem}"
     _record(home, press, outcome, there)
+    if problem is not None and outcome.recorded:
+        # The row lets nothing new be claimed; what was claimed before it is too old to leave after this.
+        time.sleep(DRAIN_S)
+        outcome.quiet = arming.drain(home.run, DRAIN_S)
     return outcome
 
 
@@ -165,6 +171,8 @@ def report(press: Press, outcome: Outcome) -> None:
     who = f" (process {', '.join(map(str, outcome.senders))})" if outcome.senders else ""
     if not outcome.quiet:
         _say(2, f"a sender was between its last check and its first write{who}; what it sends may still arrive\n")
+    if not outcome.certain:
+        _say(2, f"no arming file of {press.scope} was there: killed before, or no such {press.kind}; CHECK THE NAME\n")
     if not outcome.recorded:
         _say(2, _unrecorded(outcome))
     _say(2, f"scope {press.scope}; to send again: ordo kill release --scope {press.scope}\n")
@@ -173,8 +181,7 @@ def report(press: Press, outcome: Outcome) -> None:
 def headline(outcome: Outcome) -> str:
     """What a press came to, in one line."""
     if not outcome.engaged:
-        held = "by its database row alone" if outcome.recorded else "NOT by its arming file"
-        return f"ENGAGED {held}; {outcome.problem}"
+        return f"{'ENGAGED by its database row alone' if outcome.recorded else 'NOT STOPPED'}; {outcome.problem}"
     by = "" if outcome.recorded else " (files)"
     if outcome.quiet:
         return f"ENGAGED{by}, quiet confirmed in {outcome.quiet_ms:.0f} ms"
@@ -227,8 +234,12 @@ def pending(run: str) -> "Iterator[tuple[str, Press, float]]":
         if not (at.isdigit() and level.isdigit() and int(level) in LEVELS and kind in arming.KINDS):
             continue  # nothing of ours
         path = os.path.join(folder, note)
-        with open(path, encoding="utf-8", errors="replace") as file:
-            yield path, Press(kind, name, int(level), file.read(LONGEST_REASON)), int(at) / 1e6
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                reason = file.read(LONGEST_REASON)
+        except FileNotFoundError:
+            continue  # written down by another ordo just now
+        yield path, Press(kind, name, int(level), reason), int(at) / 1e6
 
 
 def forget(note: str | None) -> None:
@@ -248,6 +259,7 @@ def _record(home: "Home", press: Press, outcome: Outcome, there: bool) -> None:
         outcome.known = _write_row(home, press, at, there)
     except Exception as problem:  # whatever it is, the press itself has happened
         outcome.problem = outcome.problem or str(problem) or type(problem).__name__
+        outcome.certain = there or press.kind == "global"
         return
     outcome.recorded = outcome.known
     forget(outcome.note)
@@ -283,12 +295,23 @@ def _configured(path: str) -> str:
             text = file.read()
     except OSError:
         return ""
-    if b"\n[database]" not in b"\n" + text.replace(b" ", b""):
+    if not _names_database(text):
         return ""
     import tomllib  # 6 ms, and only where a database of one's own is configured
 
     table = tomllib.loads(text.decode()).get("database", {})
     return str(table.get("url", "")) if isinstance(table, dict) else ""
+
+
+def _names_database(text: bytes) -> bool:
+    inside = False
+    for line in text.splitlines():
+        word = line.strip().lstrip(b"\"'")
+        if word.startswith(b"["):
+            inside = b"database" in word
+        elif word.startswith(b"database") or (inside and word.startswith(b"url")):
+            return True
+    return False
 
 
 def _note(run: str, press: Press, at: float) -> str | None:
