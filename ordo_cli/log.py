@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ordo_cli.domain.patterns import later
 from ordo_cli.domain.seams import Clock
 
 try:
@@ -25,12 +26,12 @@ LONGEST = 2_000  # characters of one value
 REDACTED = "[redacted]"
 
 # Names are matched by their parts, so `idempotency_key` and `monkey` stay readable and `api_key` does not.
-SECRET_NAMES = re.compile(
+SECRET_NAMES = later(
     r"pass(word|wd|phrase|code)?s?|secrets?|tokens?|otp|totp|seeds?|m?pins?|api_?keys?|auth(entication|orization)?|"
     r"cookies?|credentials?|bearer|jwt|signatures?|private_?keys?|vault_?keys?|session_?(id|key)s?|request_?token",
     re.IGNORECASE,
 )
-SECRET_VALUES = re.compile(
+SECRET_VALUES = later(
     r"(?P<scheme>\b(?:bearer|basic|token)\s+)[A-Za-z0-9._~+/=:-]{6,}"
     r"|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
     r"|\bordo_[A-Za-z0-9]+_[A-Za-z0-9_-]{8,}"
@@ -39,7 +40,7 @@ SECRET_VALUES = re.compile(
     r"|(?P<login>://[^\s/:@]*:)[^\s/@]+(?=@)",
     re.IGNORECASE,
 )
-_WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|[0-9]+")
+_WORDS = later(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|[0-9]+")
 
 
 class Log:

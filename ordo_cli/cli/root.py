@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -30,6 +29,8 @@ class Root(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and not args[0].startswith("-") and args[0] not in ENTRIES:
+            from difflib import get_close_matches  # 9 ms; only for a mistake
+
             near = get_close_matches(args[0], ENTRIES)
             also = f"; did you mean {' or '.join(near)}?" if near else "; see: ordo --help"
             raise typer.TyperException(f"there is no command {args[0]!r}{also}")

@@ -8,6 +8,8 @@ import tomllib
 from decimal import Decimal
 from enum import StrEnum
 
+from ordo_cli.domain.patterns import later
+
 HEAD = """\
 # Settings of ordo. Every line that begins with # shows a default; take the # away to change it,
 # or write: ordo config set limits.value_order_max 300000
@@ -21,8 +23,8 @@ TAIL = """\
 # [limits.accounts.alice]
 # day_orders_max = 20
 """
-_TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
-_KEY = re.compile(r"\s*([A-Za-z0-9_\"'.\s-]+?)\s*=")
+_TABLE = later(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
+_KEY = later(r"\s*([A-Za-z0-9_\"'.\s-]+?)\s*=")
 
 
 def literal(value: object) -> str:

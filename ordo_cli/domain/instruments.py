@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.money import shown
+from ordo_cli.domain.patterns import later
 from ordo_cli.domain.values import dataclass
 
 
@@ -37,8 +38,8 @@ CASH = frozenset({Exchange.NSE, Exchange.BSE})
 SYMBOL = re.compile(r"[A-Z0-9&_.-]{1,40}", re.ASCII)
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _EXPIRY = r"(?P<base>[A-Z0-9&_-]+?)(?P<day>\d{2})(?P<month>" + "|".join(MONTHS) + r")(?P<year>\d{2})"
-_FUTURE = re.compile(_EXPIRY + "FUT", re.ASCII)
-_OPTION = re.compile(_EXPIRY + r"(?P<strike>\d{1,7}(?:\.\d{1,4})?)(?P<right>CE|PE)", re.ASCII)
+_FUTURE = later(_EXPIRY + "FUT", re.ASCII)
+_OPTION = later(_EXPIRY + r"(?P<strike>\d{1,7}(?:\.\d{1,4})?)(?P<right>CE|PE)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)

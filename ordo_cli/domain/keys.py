@@ -14,9 +14,10 @@ from unicodedata import normalize
 
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.money import shown, text_of
+from ordo_cli.domain.patterns import later
 from ordo_cli.domain.seams import Chance
 
-KEY = re.compile(r"[A-Za-z0-9._:-]{8,64}", re.ASCII)
+KEY = later(r"[A-Za-z0-9._:-]{8,64}", re.ASCII)
 SAFE_INTEGER = 2**53  # beyond it other readers of JSON round
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 

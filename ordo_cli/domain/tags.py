@@ -7,11 +7,12 @@ import re
 
 from ordo_cli.domain.legs import LegId
 from ordo_cli.domain.orders import Tag
+from ordo_cli.domain.patterns import later
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 PREFIX = "O"
 BODY = 14
-TAG = re.compile(PREFIX + f"[{CROCKFORD}]{{{BODY + 1}}}", re.ASCII)
+TAG = later(PREFIX + f"[{CROCKFORD}]{{{BODY + 1}}}", re.ASCII)
 
 
 def tag_of(install_key: bytes, leg: LegId) -> Tag:
