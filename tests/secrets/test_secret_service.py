@@ -90,3 +90,52 @@ def test_a_process_that_met_a_silent_keyring_ends_within_four_seconds(tmp_path: 
     run = silent_service(*program(tmp_path, "attempt(lambda: secrets().get('alice', 'api_secret'))"))
     assert run.stdout.startswith("keyring_silent")
     assert monotonic() - began < 6  # the bus and two interpreters start in it as well
+
+
+ORDO = """
+import sys
+from ordo_cli import brokers
+brokers.MODULES["acme"] = "tests.cli.acme"
+from ordo_cli.cli.main import main
+code = 0
+for line in sys.argv[2].splitlines():
+    code = main(["--home", sys.argv[1] + "/ordo", "--no-input", *line.split()])
+    print("->", code, flush=True)
+sys.exit(code)
+"""
+
+
+def ordo(tmp_path: Path, *lines: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", ORDO, str(tmp_path), "\n".join(lines))
+
+
+def test_init_takes_the_keyring_when_there_is_one_and_accounts_keep_their_secrets_there(
+    tmp_path: Path, secret_service: Run
+) -> None:
+    (tmp_path / "given.toml").write_text('api_key = "sentinel-a1"\napi_secret = "sentinel-b2"\n')
+    words = ordo(
+        tmp_path,
+        "init",
+        f"account add alice --broker acme --secrets-file {tmp_path}/given.toml",
+        "account show alice",
+        "doctor",
+        "account remove alice --yes",
+        "init",
+        "doctor",
+    )
+    run = secret_service(*words)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count("-> 0") == 7
+    assert "api_key: kept, api_secret: kept" in run.stdout
+    assert 'backend = "keyring"' in (tmp_path / "ordo" / "config.toml").read_text()
+    assert not (tmp_path / "ordo" / "vault.json").exists()
+    assert "sentinel" not in run.stdout + run.stderr
+    for path in (tmp_path / "ordo").rglob("*"):
+        assert not path.is_file() or b"sentinel" not in path.read_bytes(), path
+
+
+def test_init_with_a_keyring_that_never_answers_fails_and_makes_no_vault(tmp_path: Path, silent_service: Run) -> None:
+    run = silent_service(*ordo(tmp_path, "init"))
+    assert run.returncode == 1
+    assert "the keyring did not answer within 3 seconds" in run.stderr
+    assert not list(tmp_path.glob("**/vault*"))
