@@ -35,6 +35,7 @@ class Case:
     use: DayUse
     opposite: tuple[str, ...]  # own accounts with an open order on the other side
     now: datetime
+    unreadable: Problem | None = None  # why the instrument could not be looked up
 
     @property
     def value(self) -> Decimal | None:
@@ -109,7 +110,9 @@ def _product(case: Case) -> Iterator[Objection]:
 
 
 def _known(case: Case) -> Iterator[Objection]:
-    if case.instrument is None:
+    if case.unreadable is not None:
+        yield Objection(case.unreadable)
+    elif case.instrument is None:
         name = case.intent.instrument
         yield _hard(
             "INSTRUMENT_UNKNOWN",

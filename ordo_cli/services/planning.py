@@ -94,6 +94,7 @@ class Market:
 
     instrument: Instrument | None
     quote: Quote | None
+    problem: Problem | None = None  # why nobody could be asked
 
 
 def fingerprint_of(request: PlaceRequest) -> str:
@@ -122,7 +123,7 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     mode = _one_mode(desk, accounts)
     if request.purpose is Purpose.ENTRY:
         desk.gate.stamps([GLOBAL])
-    markets = {name: await _market(desk, request.intent, account) for name, account in _one_each(accounts).items()}
+    markets = {name: await _market(desk, request.intent, some) for name, some in _by_broker(accounts).items()}
     shares = _allocate(request, chosen, markets)
     day = market.trading_day(desk.clock.now())
     use = await desk.store.journal.day_uses(day)
@@ -200,20 +201,27 @@ def _one_mode(desk: Desk, accounts: Sequence[Account]) -> Mode:
     return modes.pop()
 
 
-def _one_each(accounts: Sequence[Account]) -> dict[BrokerName, Account]:
-    """One account to ask for each broker, the first that was named."""
-    return {account.broker: account for account in reversed(accounts)}
+def _by_broker(accounts: Sequence[Account]) -> dict[BrokerName, list[Account]]:
+    found: dict[BrokerName, list[Account]] = {}
+    for account in accounts:
+        found.setdefault(account.broker, []).append(account)
+    return found
 
 
-async def _market(desk: Desk, intent: OrderIntent, account: Account) -> Market:
-    """The instrument and its price; a broker that does not answer leaves them unknown, which the checks then judge."""
-    try:
-        broker = await desk.lines.to(account)
-        instrument = await broker.instrument(intent.instrument)
-        quotes = await broker.quotes([intent.instrument]) if instrument is not None else {}
-    except OrdoError:
-        return Market(None, None)
-    return Market(instrument, quotes.get(intent.instrument))
+async def _market(desk: Desk, intent: OrderIntent, accounts: Sequence[Account]) -> Market:
+    """The instrument and its price from the first account that answers; when none does, the checks judge without."""
+    silence: OrdoError | None = None
+    for account in accounts:
+        try:
+            broker = await desk.lines.to(account)
+            instrument = await broker.instrument(intent.instrument)
+            quotes = await broker.quotes([intent.instrument]) if instrument is not None else {}
+        except OrdoError as error:
+            silence = silence or error
+            continue
+        return Market(instrument, quotes.get(intent.instrument))
+    problem = None if silence is None else Problem("MARKET_UNREADABLE", silence.message, silence.hint)
+    return Market(None, None, problem)
 
 
 def _allocate(
@@ -266,6 +274,7 @@ def _propose(
         use=use.get(account.id, DayUse(0, Decimal(0), 0)),
         opposite=opposite,
         now=desk.clock.now(),
+        unreadable=found.problem,
     )
     # A close is never blocked: it only lowers what is held, and its size comes from the position itself.
     against = checks.objections(case) if request.purpose is Purpose.ENTRY else []
