@@ -113,7 +113,7 @@ def list_(as_json: Json = False, as_csv: Csv = False) -> None:
     rows = [(it.id, it.broker, mode, it.groups, _weight(it), it.enabled, it.behaviours) for it, mode in found]
     door.answer(
         "account list",
-        [_data(account, mode) for account, mode in found],
+        _listed(found, as_json),
         as_json=as_json,
         as_csv=as_csv,
         text=lambda: show.table("", names, rows, as_csv=as_csv),
@@ -130,7 +130,7 @@ def show_one(account: Id, as_json: Json = False) -> None:
         return await accounts.describe(desk, account)
 
     found = door.run(work, reading=True)
-    door.answer("account show", _described(found), as_json=as_json, text=lambda: _text(found))
+    door.answer("account show", _shown(found, as_json), as_json=as_json, text=lambda: _text(found))
 
 
 @app.command(epilog="Example: ordo account remove alice")
@@ -175,7 +175,7 @@ def _switch(account: str, enabled: bool, as_json: bool) -> None:
 def _answer(command: str, found: Described, as_json: bool, sentence: str) -> None:
     if found.disarmed:
         door.warn(f"nothing of {found.account.id} leaves: stopped by {' '.join(found.disarmed)} (ordo kill status)")
-    door.answer(command, _described(found), as_json=as_json, text=lambda: show.line(sentence))
+    door.answer(command, _shown(found, as_json), as_json=as_json, text=lambda: show.line(sentence))
 
 
 def _wishes(
@@ -225,35 +225,37 @@ def _weight(account: Account) -> str:
     return format(account.weight.normalize(), "f")
 
 
-def _data(account: Account, mode: str) -> dict[str, Any]:
-    return {
-        "account": account.id,
-        "broker": account.broker,
-        "mode": str(mode),
-        "groups": list(account.groups),
-        "weight": _weight(account),
-        "enabled": account.enabled,
-        "base_url": account.base_url,
-        "egress": account.egress,
-        "behaviours": list(account.behaviours),
-    }
+def _shown(found: Described, as_json: bool) -> Any:
+    if not as_json:
+        return None
+    from ordo_cli import schemas  # pydantic, 45 ms; only for --json
+
+    return schemas.account_shown(found)
 
 
-def _described(found: Described) -> dict[str, Any]:
-    return {
-        **_data(found.account, found.mode),
-        "stopped_by": list(found.disarmed),
-        "credentials": dict(found.credentials),
-        "limits": {name: {"value": value, "set_by": path} for name, value, path in found.limits},
-    }
+def _listed(found: list[tuple[Account, Any]], as_json: bool) -> Any:
+    if not as_json:
+        return None
+    from ordo_cli import schemas  # pydantic, 45 ms; only for --json
+
+    return [schemas.account(account, mode) for account, mode in found]
 
 
 def _text(found: Described) -> None:
-    stopped = " ".join(found.disarmed) or "nothing; it is armed"
-    kept = [
-        f"{name}: {'kept' if there else 'not told' if there is None else 'missing'}"
-        for name, there in found.credentials.items()
-    ]
-    facts = {**_data(found.account, found.mode), "stopped by": stopped, "credentials": ", ".join(kept)}
-    show.facts("", facts.items())
+    account = found.account
+    words = {True: "kept", False: "missing", None: "not told"}
+    facts = {
+        "account": account.id,
+        "broker": account.broker,
+        "mode": found.mode,
+        "groups": account.groups,
+        "weight": _weight(account),
+        "enabled": account.enabled,
+        "base URL": account.base_url,
+        "egress": account.egress,
+        "behaviours": account.behaviours,
+        "stopped by": " ".join(found.disarmed) or "nothing; it is armed",
+        "credentials": ", ".join(f"{name}: {words[kept]}" for name, kept in found.credentials.items()),
+    }
+    show.facts("", [(name, value) for name, value in facts.items() if value != ()])
     show.table("limits", ("limit", "value", "set by"), found.limits)

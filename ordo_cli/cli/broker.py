@@ -24,7 +24,7 @@ def list_(as_json: Json = False, as_csv: Csv = False) -> None:
     rows = [(each.name, each.title, each.mode, each.credentials) for each in found]
     door.answer(
         "broker list",
-        [_data(each) for each in found],
+        [_json(each, as_json) for each in found],
         as_json=as_json,
         as_csv=as_csv,
         text=lambda: show.table("", ("broker", "title", "mode", "credentials"), rows, as_csv=as_csv),
@@ -39,33 +39,21 @@ def show_one(
     from ordo_cli.services.brokers import declared
 
     found = declared(broker)
-    door.answer("broker show", _data(found), as_json=as_json, text=lambda: _text(found))
+    door.answer("broker show", _json(found, as_json), as_json=as_json, text=lambda: _text(found))
 
 
 def _text(found: Declared) -> None:
-    show.facts(f"{found.name}: {found.title}", [(name, value) for name, value in _data(found).items() if _plain(value)])
+    able = ("credentials", "exchanges", "types", "products", "validities", "after_market", "disclosed", "tagged")
+    facts = [(name.replace("_", " "), getattr(found, name)) for name in able]
+    show.facts(f"{found.name}: {found.title}", [("mode", found.mode), *[fact for fact in facts if fact[1] != ()]])
     show.facts("operations per account", found.rates.items())
     if found.behaviours:
         show.table("behaviours", ("behaviour", "what it does"), found.behaviours.items())
 
 
-def _plain(value: object) -> bool:
-    return not isinstance(value, dict)
+def _json(found: Declared, as_json: bool) -> Any:
+    if not as_json:
+        return None
+    from ordo_cli import schemas  # pydantic, 45 ms; only for --json
 
-
-def _data(found: Declared) -> dict[str, Any]:
-    return {
-        "broker": found.name,
-        "title": found.title,
-        "mode": found.mode,
-        "credentials": list(found.credentials),
-        "exchanges": list(found.exchanges),
-        "types": list(found.types),
-        "products": list(found.products),
-        "validities": list(found.validities),
-        "after_market": found.after_market,
-        "disclosed": found.disclosed,
-        "tagged": found.tagged,
-        "rates": dict(found.rates),
-        "behaviours": dict(found.behaviours),
-    }
+    return schemas.broker(found)

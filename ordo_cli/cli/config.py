@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from ordo_cli.cli import door, show
 from ordo_cli.cli.door import Csv, Json
 
 if TYPE_CHECKING:
+    from ordo_cli.config import Origin
     from ordo_cli.desk import Desk
 
 app = typer.Typer(help="Show and set the configuration", no_args_is_help=True)
@@ -23,15 +24,21 @@ def show_all(as_json: Json = False, as_csv: Csv = False) -> None:
     """Every setting, its value, and who gave it: a flag, the environment, the file or the default."""
     from ordo_cli import config
 
-    rows = [(origin.path, config.plain(origin.value), origin.source) for origin in config.load(door.home()).origins]
-    names = ("setting", "value", "source")
+    origins = config.load(door.home()).origins
+    rows = [(origin.path, config.plain(origin.value), origin.source) for origin in origins]
     door.answer(
         "config show",
-        [dict(zip(names, row, strict=True)) for row in rows],
+        _json(origins) if as_json else None,
         as_json=as_json,
         as_csv=as_csv,
-        text=lambda: show.table("", names, rows, as_csv=as_csv),
+        text=lambda: show.table("", ("setting", "value", "source"), rows, as_csv=as_csv),
     )
+
+
+def _json(origins: tuple[Origin, ...]) -> list[dict[str, Any]]:
+    from ordo_cli import schemas  # pydantic, 45 ms; only for --json
+
+    return [schemas.setting(each) for each in origins]
 
 
 @app.command(epilog="Example: $EDITOR $(ordo config path)")

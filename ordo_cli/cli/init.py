@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,14 +45,15 @@ def init(
         return await setup.initialise(desk, choice)
 
     steps = door.run(work)
-    door.answer("init", [row(step) for step in steps], as_json=as_json, text=lambda: show_steps(steps))
+    door.answer("init", _json(steps) if as_json else None, as_json=as_json, text=lambda: _text(steps))
 
 
-def row(step: Step) -> dict[str, object]:
-    return {"what": step.what, "where": step.where, "made": step.made}
+def _json(steps: list[Step]) -> list[dict[str, Any]]:
+    from ordo_cli import schemas  # pydantic, 45 ms; only for --json
+
+    return [schemas.step(each) for each in steps]
 
 
-def show_steps(steps: list[Step]) -> None:
-    """One line for each step."""
+def _text(steps: list[Step]) -> None:
     words = {True: "made", False: "kept", None: ""}
     show.table("ordo is set up", ("what", "where", ""), [(step.what, step.where, words[step.made]) for step in steps])

@@ -13,11 +13,15 @@ from ordo_cli.schemas.portfolio import (
     quote,
     trade_row,
 )
+from ordo_cli.schemas.setup import account, account_shown, broker, setting, step, verdict
 
 __all__ = [
     "FanOut",
     "Leg",
     "Problem",
+    "account",
+    "account_shown",
+    "broker",
     "cancelled",
     "consolidated",
     "failures",
@@ -33,6 +37,9 @@ __all__ = [
     "preview",
     "quote",
     "reconciled",
+    "setting",
+    "step",
     "sweep",
     "trade_row",
+    "verdict",
 ]
