@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import httpx
 
 from ordo_cli.brokers.base import Permit
+from ordo_cli.brokers.wire.exchange import Whole, whole_body
 from ordo_cli.brokers.wire.permits import PERMIT, SAFE, WHOLE, StandIn, Ungated
 from ordo_cli.brokers.wire.transport import WireTransport
 from ordo_cli.domain.errors import NoAnswer, OrdoError, Unreachable
@@ -46,6 +47,15 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """An answer as it came, its body not yet understood."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
 
 
 Classify = Callable[[Answer], OrdoError | None]
@@ -154,7 +164,7 @@ class Http:
 
     # one exchange
 
-    async def _read(self, path: str, params: Mapping[str, str] | None, judge: Callable[[httpx.Response], T]) -> T:
+    async def _read(self, path: str, params: Mapping[str, str] | None, judge: Callable[[_Reply], T]) -> T:
         return judge(await self._send("GET", path, params, Ungated(), b"", None))
 
     async def _send(
@@ -165,7 +175,7 @@ class Http:
         permit: Permit,
         content: bytes,
         headers: Mapping[str, str] | None,
-    ) -> httpx.Response:
+    ) -> _Reply:
         try:
             url, host = _place(self._base_url, path)
             if params is not None:
@@ -178,13 +188,11 @@ class Http:
                 method,
                 url,
                 headers=[(name.encode(), value.encode()) for name, value in every.items()],
-                stream=httpx.ByteStream(content),
+                stream=Whole(content),
                 extensions={PERMIT: permit, WHOLE: self._whole, "timeout": self._timeout},
             )
-            request.read()
             response = await self._transport.handle_async_request(request)
-            await response.aread()
-            return response
+            return _Reply(response.status_code, response.headers, await whole_body(response))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # The count decides, never the kind of error: the same reset comes before a byte and after all of them.
             what = str(error)[:200] or type(error).__name__
@@ -192,12 +200,12 @@ class Http:
                 raise Unreachable(f"nothing was sent to {self._host}: {what}") from error
             raise _Again(f"no answer from {self._host}: {what}") from error
 
-    def _judged(self, response: httpx.Response) -> Any:
-        status = response.status_code
+    def _judged(self, response: _Reply) -> Any:
+        status = response.status
         if not 200 <= status < 300 and not 400 <= status < 500:
             self._unclear(response, f"answered with status {status}")
         try:
-            body = decode_json(response.content)
+            body = decode_json(response.body)
         except (ValueError, RecursionError) as error:
             self._unclear(response, f"gave an answer that is not JSON (status {status})", error)
         problem = self._classify(Answer(status, response.headers, body))
@@ -207,13 +215,13 @@ class Http:
             self._unclear(response, f"answered with status {status}, whose meaning is not certain")
         return body
 
-    def _file(self, response: httpx.Response) -> bytes:
-        if response.status_code != 200:
-            self._unclear(response, f"answered with status {response.status_code}")
-        return response.content
+    def _file(self, response: _Reply) -> bytes:
+        if response.status != 200:
+            self._unclear(response, f"answered with status {response.status}")
+        return response.body
 
-    def _unclear(self, response: httpx.Response, what: str, cause: Exception | None = None) -> NoReturn:
-        status = response.status_code
+    def _unclear(self, response: _Reply, what: str, cause: Exception | None = None) -> NoReturn:
+        status = response.status
         if status >= 500 or status == 429 or status < 300:
             raise _Again(f"{self._host} {what}", retry_after=response.headers.get("retry-after")) from cause
         raise NoAnswer(f"{self._host} {what}") from cause
@@ -279,7 +287,7 @@ def _place(base_url: str, path: str) -> tuple[httpx.URL, str]:
 
 def decode_json(body: bytes) -> Any:
     """JSON with decimals as Decimal. Raises ValueError for all that is not JSON, NaN and the infinities with it."""
-    return jsonlib.loads(body, parse_float=Decimal, parse_constant=_refuse)
+    return _DECODER.decode(body.decode("utf-8-sig"))
 
 
 def encode_json(value: object) -> str:
@@ -316,3 +324,6 @@ _WRITERS: Mapping[type, Callable[[Any], str]] = {
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = jsonlib.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 import httpx
 
 from ordo_cli.brokers.base import Permit
+from ordo_cli.brokers.wire.exchange import whole_body
 
 PERMIT = "ordo.permit"
 WHOLE = "ordo.whole"
@@ -53,7 +54,7 @@ class StandIn(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         permit = permit_of(request)
-        size = len(request.url.raw_path) + len(await request.aread())
+        size = len(request.url.raw_path) + len(await whole_body(request))
         with permit.passing():
             permit.bytes_sent += size
         try:

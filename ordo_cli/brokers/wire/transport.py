@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from math import inf
 from typing import cast
 
 import httpx
 
-from ordo_cli.brokers.wire.exchange import Exchange, Limits
+from ordo_cli.brokers.wire.exchange import Exchange, Limits, whole_body
 from ordo_cli.brokers.wire.line import Line, Waits
 from ordo_cli.brokers.wire.permits import WHOLE, permit_of
 from ordo_cli.brokers.wire.route import Route
@@ -79,7 +80,7 @@ class WireTransport(httpx.AsyncBaseTransport):
         await asyncio.sleep(0)
 
     async def _exchange(self, request: httpx.Request) -> Exchange:
-        body = await request.aread()
+        body = await whole_body(request)
         headers = request.headers.raw
         if "transfer-encoding" in request.headers:  # the body came in pieces and is now whole: its length can be told
             headers = [pair for pair in headers if pair[0].lower() not in (b"transfer-encoding", b"content-length")]
@@ -88,7 +89,8 @@ class WireTransport(httpx.AsyncBaseTransport):
 
     async def _check_out(self, pool: float, connect: float) -> Line:
         try:
-            async with asyncio.timeout(None if pool == inf else pool):
+            # A timer only for who must wait; to acquire what is free does not even give up the turn.
+            async with asyncio.timeout(pool) if self._free.locked() and pool < inf else nullcontext():
                 await self._free.acquire()
         except TimeoutError as error:
             raise httpx.PoolTimeout("all of the account's connections are in use") from error

@@ -110,7 +110,7 @@ def test_a_cut_answer_is_never_taken_for_a_whole_one(data: bytes) -> None:
 WORDS = [
     b"\r\n", b"\n", b"\r", b" ", b":", b"\x00", b"0", b"1", b"-1", b"+1", b"ffffffffffffffff", b"HTTP/1.1 ", b";",
     b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip, chunked\r\n", b",", b"\t",
-    b"HTTP/2 ", b" folded\r\n", b"101", b"100", b"999", b"0\r\n\r\n", b"\xff", b"Content-Length : 2\r\n", b"chunked", b"x",
+    b"HTTP/2 ", b" folded\r\n", b"101", b"100", b"999", b"\xff", b"Content-Length : 2\r\n", b"chunked", b"x",
 ]  # fmt: skip
 
 edits = st.lists(
@@ -187,7 +187,7 @@ def test_a_packed_body_of_the_limit_is_taken_and_one_byte_more_is_not() -> None:
         reading.feed(answer(packed, "200 OK", "Content-Encoding: gzip"))
         if fits:
             response = reading.answer()
-            assert len(response.content) == size
+            assert len(response.read()) == size
             assert "content-encoding" not in response.headers
         else:
             with pytest.raises(httpx.DecodingError):

@@ -278,7 +278,9 @@ async def test_a_line_speaks_to_no_other_host() -> None:
 
 async def raw(server: RawServer, request: httpx.Request) -> httpx.Response:
     async with WireTransport(Route(httpx.URL(server.url))) as transport:
-        return await transport.handle_async_request(request)
+        response = await transport.handle_async_request(request)
+        await response.aread()
+        return response
 
 
 async def test_a_question_in_pieces_is_written_at_once_with_its_length() -> None:
