@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from ordo_cli import brokers
+from ordo_cli import brokers, log
 from ordo_cli.brokers.base import Broker, BrokerSpec, Tools
 from ordo_cli.config import Config, load
 from ordo_cli.domain.accounts import Account, AccountId
@@ -43,6 +43,7 @@ class Lines:
     async def _connect(self, account: Account) -> Broker:
         spec = self._find(account.broker)
         credentials = {name: self._secrets.get(account.id, name) for name in spec.credentials}
+        log.hide(*credentials.values())
         return await self._stack.enter_async_context(spec.connect(account, credentials, self._tools(account.broker)))
 
 
@@ -89,6 +90,7 @@ async def open_desk(
     clock, chance, disk = clock or SystemClock(), chance or SystemChance(), disk or SystemDisk()
     allow_many_files()
     make(home)
+    log.configure(home.logs, clock)
     config = config or load(home, os.environ)
     async with AsyncExitStack() as stack:
         locks = stack.enter_context(Locks(home.run, clock, chance))

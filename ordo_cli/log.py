@@ -89,11 +89,15 @@ class Sink:
         except OSError:
             self._file = None
 
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
     def _opened(self) -> int:
         """The file to write to, opened again when another process rotated it, rotated when it is full."""
         if self._file is not None and not self._is_current(self._file):
-            os.close(self._file)
-            self._file = None
+            self.close()
         if self._file is None:
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
             self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -139,6 +143,8 @@ def configure(folder: str, clock: Clock, level: str = "warning") -> None:
     """From now on write to `ordo.log` in this folder. Before this call, and below this level, lines are dropped."""
     global _sink
     if _sink is None or _sink.path != os.path.join(folder, "ordo.log"):
+        if _sink is not None:
+            _sink.close()
         _sink = Sink(folder, clock, level)
     _sink.clock, _sink.level = clock, LEVELS.index(level)
 
