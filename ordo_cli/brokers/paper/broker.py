@@ -94,13 +94,9 @@ class PaperBroker:
             number = await self._line.run(self._exchange.send, message, permit)
             answer = await self._wait(number, message.delay, silent)
         else:
-            answer = await self._line.run(self._send_and_hear, message, permit)
+            number, heard = await self._line.deliver(message, permit)
+            answer = heard or await self._wait(number, 0.0, silent=False)
         return self._told(answer)
-
-    def _send_and_hear(self, message: Message, permit: Permit | None) -> Answer:
-        answer = self._exchange.answer(self._exchange.send(message, permit))
-        assert answer is not None  # due at once; a clock set back between the two lines would make it wait
-        return answer
 
     async def _wait(self, number: int, delay: float, silent: bool) -> Answer:
         """Wait as a sender waits. Raises NoAnswer when patience ends first."""

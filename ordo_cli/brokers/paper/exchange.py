@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ordo_cli.brokers.base import Permit
@@ -135,16 +135,23 @@ class Exchange:
 
     def answer(self, number: int) -> Answer | None:
         """What the exchange says to a message; None while it is on its way."""
+        return self.answers([number])[0]
+
+    def answers(self, numbers: Sequence[int]) -> list[Answer | None]:
+        """What it says to several at once, in one transaction. Raises NoAnswer when it cannot be read."""
         try:
             with self.moment():
-                handled, order, code, text = self.db.execute(
-                    "SELECT handled, order_number, code, message FROM inbox WHERE number = ?", (number,)
-                ).fetchone()
-                if handled is None:
-                    return None
-                return Answer(None if order is None else self.book.get(order), code, text)
+                return [self._said(number) for number in numbers]
         except (sqlite3.Error, Unreachable) as error:
             raise NoAnswer(f"the paper exchange took the message and then could not be read: {error}") from error
+
+    def _said(self, number: int) -> Answer | None:
+        handled, order, code, text = self.db.execute(
+            "SELECT handled, order_number, code, message FROM inbox WHERE number = ?", (number,)
+        ).fetchone()
+        if handled is None:
+            return None
+        return Answer(None if order is None else self.book.get(order), code, text)
 
     def set_price(self, instrument: str, price: int | None, depth: int | None = None) -> None:
         """Fix a price, with so much on offer (0: nothing but accounts' orders); None lets the feed move it again."""

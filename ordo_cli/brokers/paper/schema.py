@@ -57,10 +57,13 @@ CREATE TABLE taken (
 
 def open_file(path: str) -> sqlite3.Connection:
     """The connection of this process, in autocommit mode; the file is made if it is missing."""
-    if not os.path.exists(path):
-        _make(path)
-    db = _connect(path)
-    version = db.execute("PRAGMA user_version").fetchone()[0]
+    try:
+        if not os.path.exists(path):
+            _make(path)
+        db = _connect(path)
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+    except (OSError, sqlite3.Error) as error:
+        raise Unreachable(f"the paper exchange's file {path} cannot be opened: {error}") from error
     if version != VERSION:
         db.close()
         raise Unreachable(
