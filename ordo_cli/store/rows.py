@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
@@ -72,7 +72,7 @@ def ids_of(text: str) -> frozenset[str]:
 
 def value_units(value: Decimal | None) -> int:
     """An order's value for the sum of the day, rounded up to 1/10,000 rupee."""
-    return 0 if value is None else -int(-value * VALUE_UNIT // 1)
+    return 0 if value is None else int((value * VALUE_UNIT).to_integral_value(ROUND_CEILING))
 
 
 def leg_row(leg: Leg, number: int, owner: str | None = None) -> tuple[Any, ...]:

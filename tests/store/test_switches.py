@@ -1,0 +1,108 @@
+"""The kill switch's record: a press never loses to a lower one, a release makes everything older worthless."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
+from ordo_cli.domain.errors import Invalid, NotFound
+from ordo_cli.domain.kill import GLOBAL, Level, Scope, ScopeKind
+from ordo_cli.store.driver import run_now
+from ordo_cli.store.switches import engage_body, names_something
+from tests.fakes import MONDAY_NOON, FakeClock
+from tests.store.making import opened
+
+ALICE = Account(AccountId("alice"), BrokerName("paper"), (GroupName("family"),))
+
+
+async def test_a_lower_press_never_lowers_and_a_higher_one_escalates(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ordo.db") as store:
+        for level, reached in ((Level.CANCEL, 2), (Level.BLOCK, 2), (Level.FLATTEN, 3)):
+            assert await store.switches.engage(GLOBAL, level, "why") == 0
+            switch = await store.switches.get(GLOBAL)
+            assert (switch.engaged, switch.level, switch.reason) == (True, reached, "why")
+        assert [(row.type, row.before, row.after) for row in await store.audit.rows({"type": "kill"})] == [
+            ("kill", "released", "engaged:2"),
+            ("kill", "engaged:2", "engaged:2"),
+            ("kill", "engaged:2", "engaged:3"),
+        ]
+
+
+async def test_a_release_starts_a_new_epoch_and_the_level_starts_anew(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path / "ordo.db", clock) as store:
+        await store.switches.engage(GLOBAL, Level.FLATTEN, None)
+        assert await store.switches.release(GLOBAL, "all is well") == 1
+        assert await store.switches.release(GLOBAL, "again") == 2
+        switch = await store.switches.get(GLOBAL)
+        assert (switch.engaged, switch.level, switch.epoch) == (False, None, 2)
+        assert (switch.actor, switch.changed_at) == ("tester", clock.now())
+        await store.switches.engage(GLOBAL, Level.BLOCK, None)
+        assert (await store.switches.get(GLOBAL)).level is Level.BLOCK
+
+
+async def test_a_scope_never_touched_is_released_at_epoch_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ordo.db") as store:
+        switch = await store.switches.get(Scope(ScopeKind.GROUP, "family"))
+        assert (switch.engaged, switch.epoch, await store.switches.all()) == (False, 0, [])
+
+
+async def test_a_press_without_an_event_loop_is_the_same_press(tmp_path: Path) -> None:
+    path = str(tmp_path / "ordo.db")
+    async with opened(tmp_path / "ordo.db") as store:
+        await store.accounts.add(ALICE)
+        assert run_now(path, engage_body("account", "alice", 2, "phone", "cli", MONDAY_NOON.timestamp())) == 0
+        (switch,) = await store.switches.all()
+        assert switch.scope == Scope(ScopeKind.ACCOUNT, "alice")
+        assert (switch.level, switch.reason, switch.actor, switch.changed_at) == (2, "phone", "cli", MONDAY_NOON)
+        assert (await store.audit.verify()).state == "whole"
+        assert (await store.audit.rows({"type": "kill"}))[0].data["scope"] == "account:alice"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "there"),
+    [
+        ("global", "", True),
+        ("account", "alice", True),
+        ("account", "alic", False),
+        ("broker", "paper", True),
+        ("broker", "zerodha", False),
+        ("group", "family", True),
+        ("group", "fam", False),
+    ],
+)
+async def test_a_scope_names_something_or_not(tmp_path: Path, kind: str, name: str, there: bool) -> None:
+    async with opened(tmp_path / "ordo.db") as store:
+        await store.accounts.add(ALICE)
+    assert run_now(str(tmp_path / "ordo.db"), names_something(kind, name)) is there
+
+
+async def test_accounts_are_kept_changed_and_forgotten_each_with_its_row(tmp_path: Path) -> None:
+    from dataclasses import replace
+    from decimal import Decimal
+
+    async with opened(tmp_path / "ordo.db") as store:
+        bob = replace(
+            ALICE, id=AccountId("bob"), weight=Decimal("1.5"), base_url="http://127.0.0.1:1", egress="10.0.0.1"
+        )
+        await store.accounts.add(bob)
+        await store.accounts.add(ALICE)
+        with pytest.raises(Invalid, match="already an account bob"):
+            await store.accounts.add(bob)
+        await store.accounts.save(replace(bob, enabled=False, behaviours=("silent",)))
+        await store.accounts.save(replace(bob, enabled=False, behaviours=("silent",)))
+        assert await store.accounts.all() == [ALICE, replace(bob, enabled=False, behaviours=("silent",))]
+        await store.accounts.remove(ALICE.id)
+        for nobody in (store.accounts.get(ALICE.id), store.accounts.remove(ALICE.id), store.accounts.save(ALICE)):
+            with pytest.raises(NotFound):
+                await nobody
+        rows = await store.audit.rows({"type": "account"})
+        assert [(row.ids["account"], row.after) for row in rows] == [
+            ("bob", "added"),
+            ("alice", "added"),
+            ("bob", "changed"),
+            ("alice", "removed"),
+        ]
+        assert rows[2].data == {"enabled": 0, "behaviours": '["silent"]'}
