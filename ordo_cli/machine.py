@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import random
-import secrets
 import time
 from datetime import UTC, datetime
 
@@ -27,16 +25,16 @@ class SystemClock:
 
 class SystemChance:
     def token(self, length: int) -> str:
-        number = secrets.randbits(5 * length)
+        number = int.from_bytes(os.urandom((5 * length + 7) // 8))  # `secrets` would cost 4 ms
         return "".join(CROCKFORD[(number >> 5 * place) & 31] for place in range(length))
 
     def uniform(self, low: float, high: float) -> float:
-        return random.uniform(low, high)
+        return low + (high - low) * (int.from_bytes(os.urandom(7)) >> 3) / (1 << 53)
 
 
 class SystemDisk:
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
-        beside = f"{path}.new-{os.getpid()}-{secrets.token_hex(4)}"
+        beside = f"{path}.new-{os.getpid()}-{os.urandom(4).hex()}"
         try:
             descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             with os.fdopen(descriptor, "wb") as file:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -95,23 +94,6 @@ def place(
     answer_fan_out("order place", fan_out, str(until or Until.ACCEPTED), as_json)
 
 
-def _short(side: Side) -> Callable[..., None]:
-    """`ordo buy …` is `ordo order place buy …`: the same options, read off the one declaration."""
-
-    def short(**given: Any) -> None:
-        place(side=side, **given)
-
-    hints = get_type_hints(place, include_extras=True)
-    signature = inspect.signature(place)
-    kept = [each.replace(annotation=hints[name]) for name, each in signature.parameters.items() if name != "side"]
-    short.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
-    short.__annotations__ = {each.name: each.annotation for each in kept}
-    example = f"ordo {side} NSE:INFY --qty 10 --limit 1500 --to alice @family"
-    short.__doc__ = f"{side.capitalize()} in one or many accounts.\n\nExample: {example}"
-    return short
-
-
-buy, sell = _short(Side.BUY), _short(Side.SELL)
 
 
 def answer_fan_out(command: str, fan_out: FanOut, until: str, as_json: bool) -> None:

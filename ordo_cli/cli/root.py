@@ -56,7 +56,21 @@ def load(name: str) -> Any:
         alone.command(name)(found)
         command = get_command(alone)
     command.name = name
+    for each in (command, *getattr(command, "commands", {}).values()):
+        _example_first(each)
     return command
+
+
+def _example_first(command: Any) -> None:
+    """Help begins with a line to copy; it is written behind `Example:` in the docstring or the epilog."""
+    told = command.help or ""
+    for text in (command.epilog or "", told):
+        before, found, example = text.partition("Example: ")
+        if found:
+            rest = told if text is not told else before.strip()
+            command.short_help = command.short_help or rest.partition("\n")[0]
+            command.help, command.epilog = f"{example.strip()}\n\n{rest}", None
+            return
 
 
 app = typer.Typer(cls=Root, add_completion=False, no_args_is_help=True)

@@ -4,8 +4,8 @@ TOPICS = (
     (
         "Trade",
         (
-            ("buy", "ordo_cli.cli.orders", "buy", "Buy in one or many accounts"),
-            ("sell", "ordo_cli.cli.orders", "sell", "Sell in one or many accounts"),
+            ("buy", "ordo_cli.cli.shortcuts", "buy", "Buy in one or many accounts"),
+            ("sell", "ordo_cli.cli.shortcuts", "sell", "Sell in one or many accounts"),
             ("order", "ordo_cli.cli.orders", "app", "Place, list, show, modify and cancel orders"),
             ("fanout", "ordo_cli.cli.fanouts", "app", "One order sent to many accounts: list, show, watch, settle"),
             ("leg", "ordo_cli.cli.legs", "app", "Settle a leg that nobody could answer for"),
