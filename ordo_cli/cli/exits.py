@@ -56,6 +56,8 @@ def exit_code_of(
     fates = [fate(leg) for leg in fan_out.legs]
     if Fate.UNKNOWN in fates:
         return UNKNOWN
+    if interrupted and any(leg.problem is not None and leg.problem.code == Block.INTERRUPTED for leg in fan_out.legs):
+        return INTERRUPTED
     if all(each is Fate.NOT_SENT for each in fates):
         return _nothing_sent(fan_out, interrupted)
     if Fate.WAITING in fates:

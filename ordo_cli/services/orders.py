@@ -157,8 +157,7 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
             value=proposal.value,
             limits=proposal.limits,
         )
-        async with room:
-            return await send(desk, errand, watch)
+        return await send(desk, errand, room, watch)
 
     tasks = [asyncio.ensure_future(carry(leg)) for leg in fan_out.legs if leg.submission is Submission.PLANNED]
     await _finish(desk, tasks)

@@ -7,9 +7,11 @@ that nothing left; after silence it is UNKNOWN, and nothing here ever sends it a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from ordo_cli import log
 from ordo_cli.brokers.base import Broker, BrokerSpec, Permit
@@ -40,6 +42,8 @@ Watch = Callable[[Leg], None]
 """Told of every change of a leg, for whoever shows it."""
 
 NO_LIMITS = DayLimits()
+SENDING = Submission.SENDING
+STOPPED = "stopped before it was sent"
 LOOK_AGAIN = 0.05  # seconds between looks at the switch while a leg waits its turn
 
 
@@ -58,15 +62,16 @@ class Errand:
     limits: DayLimits = NO_LIMITS
 
 
-async def send(desk: Desk, errand: Errand, watch: Watch) -> Leg:
+async def send(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Watch) -> Leg:
     """Carry a planned leg to its fate and give it back as the journal now has it. Raises nothing of the network.
 
-    If the journal cannot be written any more, the leg comes back as known in memory, its problem saying so.
+    `room` is how many legs may be between claim and answer at once. If the journal cannot be written any more, the leg
+    comes back as known in memory, its problem saying so.
     """
     leg = errand.leg
     try:
-        broker = await desk.lines.to(errand.account)
-        async with desk.locks.account(errand.account.id, errand.deadline):
+        async with _turn(desk, errand, room):
+            broker = await _unless_stopped(desk, desk.lines.to(errand.account))
             while True:
                 leg = await _attempt(desk, replace(errand, leg=leg), broker, watch)
                 if leg.submission is not Submission.PLANNED:
@@ -75,9 +80,39 @@ async def send(desk: Desk, errand: Errand, watch: Watch) -> Leg:
         return await _give_up(desk, leg, _block_of(error), error, watch)
 
 
+@asynccontextmanager
+async def _turn(desk: Desk, errand: Errand, room: asyncio.Semaphore) -> AsyncIterator[None]:
+    """Room on the wire, and the account's writer lock. Raises Refused as soon as the user stops."""
+    async with AsyncExitStack() as stack:
+        await _unless_stopped(desk, room.acquire())
+        stack.callback(room.release)
+        lock = desk.locks.account(errand.account.id, errand.deadline)
+        await _unless_stopped(desk, lock.__aenter__())
+        stack.push_async_exit(lock)
+        yield
+
+
+async def _unless_stopped[T](desk: Desk, waiting: Coroutine[Any, Any, T]) -> T:
+    """What is waited for, or Refused when the user stops first."""
+    result, stopping = asyncio.ensure_future(waiting), asyncio.ensure_future(desk.stopping.wait())
+    try:
+        await asyncio.wait({result, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if result.done():
+            return result.result()
+        raise Refused(STOPPED, code=Block.INTERRUPTED)
+    finally:
+        stopping.cancel()
+        if result.cancel():
+            await asyncio.wait({result})
+
+
 async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch) -> Leg:
     """One attempt: the leg comes back PLANNED only when it may be tried again."""
-    leg, claimed_at = await _claim(desk, errand, broker)
+    try:
+        leg, claimed_at = await _claim(desk, errand, broker)
+    except asyncio.CancelledError:
+        await _abandon(desk, errand.leg, watch)
+        raise
     watch(leg)
     desk.failpoint("claimed")
     permit = desk.gate.permit(errand.stamps, committed_at=claimed_at, deadline=errand.deadline)
@@ -90,8 +125,7 @@ async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch) -> 
         if isinstance(error, Exception):
             return await _after_failure(desk, after, errand, error, watch)
         if after.submission is Submission.NOT_SENT:
-            stopped = Refused("stopped before it was sent", code=Block.INTERRUPTED)
-            await _give_up(desk, after, Block.INTERRUPTED, stopped, watch)
+            await _give_up(desk, after, Block.INTERRUPTED, Refused(STOPPED), watch)
         raise
     desk.failpoint("answered")
     spent = _milliseconds(desk, permit)
@@ -126,7 +160,7 @@ async def _pause(desk: Desk, errand: Errand, seconds: float) -> None:
 
 def _still_wanted(desk: Desk, errand: Errand) -> None:
     if desk.stopping.is_set():
-        raise Refused("stopped before it was sent", code=Block.INTERRUPTED)
+        raise Refused(STOPPED, code=Block.INTERRUPTED)
     if errand.stamps is not None:
         desk.gate.check(errand.stamps)
     if desk.clock.elapsed() >= errand.deadline:
@@ -241,6 +275,12 @@ async def _give_up(desk: Desk, leg: Leg, block: Block, error: Exception, watch: 
     if leg.submission not in {Submission.PLANNED, Submission.NOT_SENT}:
         return _tell(watch, leg)
     return _tell(watch, await _record(desk, leg, lambda now: now.to(Submission.BLOCKED, problem=problem)))
+
+
+async def _abandon(desk: Desk, leg: Leg, watch: Watch) -> None:
+    """Cancelled while it was being claimed: whether or not that went through, its permit was never made."""
+    claimed = await _record(desk, leg, lambda now: now.to(Submission.NOT_SENT) if now.submission is SENDING else now)
+    await _give_up(desk, claimed, Block.INTERRUPTED, Refused(STOPPED), watch)
 
 
 def _milliseconds(desk: Desk, permit: Permit) -> float | None:

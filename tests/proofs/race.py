@@ -23,7 +23,7 @@ from ordo_cli.domain.errors import KeyConflict
 from ordo_cli.home import find_home
 from ordo_cli.machine import SystemClock
 from ordo_cli.services import accounts, orders
-from ordo_cli.services.orders import PlaceRequest
+from ordo_cli.services.planning import PlaceRequest
 from tests.fakes import buy
 
 ACCOUNTS = [AccountId(f"a{number:02}") for number in range(40)]

@@ -18,8 +18,8 @@ from ordo_cli.domain.kill import GLOBAL, Level, Scope, ScopeKind
 from ordo_cli.domain.legs import Evidence, Leg, Submission
 from ordo_cli.domain.orders import OrderIntent, OrderReport, OrderState, Tag
 from ordo_cli.services import kill, orders
-from ordo_cli.services.orders import PlaceRequest, Until
-from ordo_cli.services.planning import OnPartial
+from ordo_cli.services.orders import Until
+from ordo_cli.services.planning import OnPartial, PlaceRequest
 from tests.fakes import (
     FakeClock,
     ScriptedBroker,
