@@ -50,9 +50,7 @@ def loopback() -> Iterator[Loopback]:
     with tempfile.TemporaryDirectory() as folder:
         authority = make_authority(Path(folder))
         command = [sys.executable, "-m", "tests.benchmarks.loopback", str(Path(folder) / "good.pem")]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], text=True
-        ) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], text=True) as process:
             assert process.stdout is not None
             try:
                 yield Loopback(int(process.stdout.readline()), authority.trusting)
