@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from ordo_cli.brokers.base import BrokerSpec, Capabilities, RateLimits
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
+
+from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, RateLimits, Tools
 from ordo_cli.brokers.paper.behaviours import BEHAVIOURS, behaviour_of, check_account
-from ordo_cli.brokers.paper.broker import connect
-from ordo_cli.brokers.paper.prices import set_price
 from ordo_cli.domain.accounts import Account, BrokerName
 from ordo_cli.domain.fanouts import Mode
-from ordo_cli.domain.instruments import Exchange
+from ordo_cli.domain.instruments import Exchange, InstrumentId
 from ordo_cli.domain.orders import OrderType, Product, Validity
+from ordo_cli.domain.portfolio import Quote
 
 __all__ = ["BEHAVIOURS", "SPEC", "set_price"]
 
@@ -25,6 +28,20 @@ def capabilities(account: Account) -> Capabilities:
         disclosed=True,
         tagged=not behaviour_of(account).tagless,
     )
+
+
+def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> AbstractAsyncContextManager[Broker]:
+    """Open the line of one account."""
+    from ordo_cli.brokers.paper.broker import connect  # the exchange: 9 ms that asking what paper can do need not pay
+
+    return connect(account, credentials, tools)
+
+
+async def set_price(tools: Tools, instrument: InstrumentId, price: Decimal | None, depth: int | None = None) -> Quote:
+    """Hold an instrument at a price until it is released with None; the quote afterwards."""
+    from ordo_cli.brokers.paper.prices import set_price
+
+    return await set_price(tools, instrument, price, depth)
 
 
 SPEC = BrokerSpec(
