@@ -143,12 +143,16 @@ def read(words: "list[str]") -> Press | None:
 def engage(home: "Home", press: Press, outcome: Outcome | None = None) -> Outcome:
     """Stop the scope, wait for its senders, and see that it is written down."""
     outcome, begun = outcome or Outcome(), time.monotonic()
+    # Without its lock file nobody can say whether a sender still holds one that was deleted.
+    had_lock = arming.pressed(home.run) != 0
     there = os.path.lexists(arming.path_of(home.run, press.kind, press.name))
     problem = arming.disarm(home.run, press.kind, press.name)
     outcome.engaged = problem is None
     arming.note_press(home.run)
     # Once more under the lock: a release in its last step cannot bring the file back behind our back.
-    outcome.quiet = arming.drain(home.run, DRAIN_S, lambda: arming.disarm(home.run, press.kind, press.name))
+    outcome.quiet = had_lock and arming.drain(
+        home.run, DRAIN_S, lambda: arming.disarm(home.run, press.kind, press.name)
+    )
     outcome.quiet_ms = (time.monotonic() - begun) * 1000
     if not outcome.quiet:
         outcome.senders = arming.waiting(home.run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from ordo_cli import arming, press
 from ordo_cli.desk import Desk
@@ -15,9 +16,9 @@ from ordo_cli.domain.legs import Leg, Submission
 from ordo_cli.domain.values import dataclass
 from ordo_cli.press import Outcome, Press
 from ordo_cli.services import presses
-from ordo_cli.services.sweep import SweepReport, sweep
 
-__all__ = ["SweepReport", "engage", "release", "state", "sweep"]
+if TYPE_CHECKING:
+    from ordo_cli.services.sweep import SweepReport
 
 DOUBT = frozenset({Submission.UNKNOWN, Submission.DISPUTED})
 
@@ -87,6 +88,15 @@ async def engage(desk: Desk, scope: Scope, level: Level = Level.BLOCK, reason: s
     return await asyncio.to_thread(press.engage, desk.home, asked)
 
 
+async def sweep(
+    desk: Desk, scope: Scope, level: Level, *, include_protective: bool = False, foreign: bool = False
+) -> SweepReport:
+    """Clean up under a scope that is engaged already."""
+    from ordo_cli.services.sweep import sweep  # the engine: 10 ms that looking at the switch need not pay
+
+    return await sweep(desk, scope, level, include_protective=include_protective, foreign=foreign)
+
+
 async def state(desk: Desk) -> KillState:
     """How the switch stands, by the files and by the rows; where one cannot be read, it counts as engaged."""
     accounts = await desk.store.accounts.all()
@@ -113,8 +123,10 @@ async def release(
     if not reason.strip():
         raise Invalid("a release needs a reason", hint="--reason TEXT")
     _require_owner(desk)
+    if stamp is not None and arming.pressed(desk.home.run) != stamp:
+        raise _pressed_again(scope)
     arming.ready(desk.home.run)
-    stamp = stamp or arming.pressed(desk.home.run)
+    stamp = arming.pressed(desk.home.run)
     await presses.write_down(desk)
     standing = next((each for each in (await state(desk)).scopes if each.scope == scope), None)
     if standing is None:
@@ -155,10 +167,12 @@ async def write_file(desk: Desk, scope: Scope, epoch: int, stamp: int) -> None:
     run, nonce = desk.home.run, desk.chance.token(26)
 
     def unless_pressed() -> None:
+        first = stamp == arming.pressed(run) == 0  # no lock file yet: it is made here, and its stamp with it
         arming.ready(run)
+        expected = arming.pressed(run) if first else stamp
         lock = arming.alone(run)  # senders wait too, so that none can pass between the file and the second look
         try:
-            if stamp and arming.pressed(run) != stamp:
+            if arming.pressed(run) != expected:
                 raise _pressed_again(scope)
             arming.arm(run, scope.kind, scope.name, epoch, nonce)
             if any(asked.scope in ("global", str(scope)) for _, asked, _ in press.pending(run)):
@@ -177,8 +191,9 @@ async def write_file(desk: Desk, scope: Scope, epoch: int, stamp: int) -> None:
 
 
 def _require_owner(desk: Desk) -> None:
-    if os.name == "posix" and os.stat(desk.home.run).st_uid != os.geteuid():
-        raise Refused(f"{desk.home.run} belongs to another user, who alone may release", code="not_owner")
+    run = desk.home.run
+    if os.name == "posix" and os.path.exists(run) and os.stat(run).st_uid != os.geteuid():
+        raise Refused(f"{run} belongs to another user, who alone may release", code="not_owner")
 
 
 def _pressed_again(scope: Scope) -> KillEngaged:
