@@ -21,9 +21,10 @@ from ordo_cli.domain.orders import Changes, OrderIntent, Product, Side, Validity
 if TYPE_CHECKING:
     from ordo_cli.desk import Desk
     from ordo_cli.domain.fanouts import FanOut, Mode
-    from ordo_cli.domain.legs import Leg
+    from ordo_cli.domain.legs import Leg, Problem
     from ordo_cli.services.cancelling import Cancelled
-    from ordo_cli.services.planning import PlaceRequest, Preview
+    from ordo_cli.services.planning import PlaceRequest
+    from ordo_cli.services.portfolio import Booked, Preview, Row
 
 app = typer.Typer(help="Place, list, show, modify and cancel orders", no_args_is_help=True)
 
@@ -92,8 +93,6 @@ def place(
     until = None if wait is None else choice(Until, wait, "--wait")
     fan_out = door.run(lambda desk: _place(desk, request, yes, until, timeout))
     answer_fan_out("order place", fan_out, str(until or Until.ACCEPTED), as_json)
-
-
 
 
 def answer_fan_out(command: str, fan_out: FanOut, until: str, as_json: bool) -> None:
@@ -200,13 +199,15 @@ def list_(
 def show_(
     order: Annotated[str, typer.Argument(metavar="LEG", help="A leg's id or its beginning")], as_json: Json = False
 ) -> None:
-    """One leg, with everything that is known of it."""
-    fan_out, leg = door.run(lambda desk: _leg(desk, order), reading=True)
+    """One leg: everything that is known of it, and how its broker's book shows it now."""
+    fan_out, leg, booked = door.run(lambda desk: _leg_and_book(desk, order), reading=True)
     door.answer(
         "order show",
-        leg_rows.as_data(fan_out, leg) if as_json else None,
+        leg_rows.as_data(fan_out, leg, booked) if as_json else None,
         as_json=as_json,
-        text=lambda: show.facts(f"{fan_out.intent.side} {fan_out.intent.instrument}", leg_rows.facts(fan_out, leg)),
+        text=lambda: show.facts(
+            f"{fan_out.intent.side} {fan_out.intent.instrument}", leg_rows.facts(fan_out, leg, booked)
+        ),
     )
 
 
@@ -231,7 +232,7 @@ def modify(
         "order modify",
         leg_rows.as_data(fan_out, leg) if as_json else None,
         as_json=as_json,
-        text=lambda: show.table("", leg_rows.COLUMNS, [leg_rows.row(fan_out, leg)]),
+        text=lambda: show.facts("changed", leg_rows.changed(leg, changes)),
     )
 
 
@@ -263,13 +264,10 @@ def cancel_all(targets: Targets = None, as_json: Json = False) -> None:
 async def _cancel(desk: Desk, words: Sequence[str], account: str | None) -> list[Cancelled]:
     from ordo_cli.services import cancelling
 
-    found = [await cancelling.find_order(desk, word, account) for word in words]
-    accounts = [each[0].id if isinstance(each, tuple) else (await _leg(desk, each))[1].account for each in found]
-    await _announce(desk, [Target(name) for name in dict.fromkeys(accounts)])
-    return [
-        await (cancelling.cancel_order(desk, *each) if isinstance(each, tuple) else cancelling.cancel_leg(desk, each))
-        for each in found
-    ]
+    async def announce(accounts: list[AccountId]) -> None:
+        await _announce(desk, [Target(name) for name in accounts])
+
+    return await cancelling.cancel_each(desk, words, account, announce)
 
 
 async def _modify(desk: Desk, word: str, changes: Changes, confirmed: bool, yes: bool) -> tuple[FanOut, Leg]:
@@ -290,6 +288,13 @@ async def _announce(desk: Desk, chosen: Sequence[Target]) -> Mode:
     mode = targets.mode_of(desk, accounts)
     door.banner(mode, [account.id for account in accounts])
     return mode
+
+
+async def _leg_and_book(desk: Desk, word: str) -> tuple[FanOut, Leg, Row[Booked] | Problem | None]:
+    from ordo_cli.services import portfolio
+
+    fan_out, leg = await _leg(desk, word)
+    return fan_out, leg, await portfolio.in_book(desk, leg)
 
 
 async def _leg(desk: Desk, word: str) -> tuple[FanOut, Leg]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ordo_cli.domain import fanouts, legs, orders
 from ordo_cli.schemas.base import Foreign, Moment, Money, Out, Problem
+from ordo_cli.schemas.portfolio import OrderRow
+
+if TYPE_CHECKING:
+    from ordo_cli.services.portfolio import Booked, Row
 
 
 class Intent(Out):
@@ -127,6 +131,8 @@ class Order(Leg):
     sent_at: Moment | None
     answered_at: Moment | None
     attempt: int
+    book: OrderRow | None
+    book_problem: Problem | None
 
 
 def fan_out(value: fanouts.FanOut) -> dict[str, Any]:
@@ -142,8 +148,8 @@ def leg(value: legs.Leg) -> dict[str, Any]:
     return Leg.of(value).model_dump(mode="json")
 
 
-def order(fan_out: fanouts.FanOut, value: legs.Leg) -> dict[str, Any]:
-    """One leg with the intent it carries."""
+def order(fan_out: fanouts.FanOut, value: legs.Leg, booked: Row[Booked] | legs.Problem | None = None) -> dict[str, Any]:
+    """One leg with the intent it carries, and its row in the broker's book where that was asked for."""
     whole = Order(
         **Leg.of(value).model_dump(),
         fanout=fan_out.id,
@@ -154,5 +160,7 @@ def order(fan_out: fanouts.FanOut, value: legs.Leg) -> dict[str, Any]:
         sent_at=value.sent_at,
         answered_at=value.answered_at,
         attempt=value.attempt,
+        book=OrderRow.of(booked) if isinstance(booked, tuple) else None,
+        book_problem=Problem.of(booked) if isinstance(booked, legs.Problem) else None,
     )
     return whole.model_dump(mode="json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ordo_cli.domain import instruments, portfolio
 from ordo_cli.schemas.base import AccountRow, Foreign, Moment, Money, Out, failures
@@ -29,6 +29,30 @@ class OrderRow(AccountRow):
     state: str
     placed_at: Moment | None
     message: Foreign | None
+
+    @classmethod
+    def of(cls, row: Row[Booked]) -> Self:
+        report = row.row.report
+        return cls(
+            account=row.account,
+            broker=row.broker,
+            broker_order_id=report.order_id,
+            tag=report.tag,
+            leg=row.row.leg,
+            instrument=str(report.instrument),
+            side=report.side,
+            quantity=report.quantity,
+            filled_quantity=report.filled_quantity,
+            type=report.type,
+            limit_price=report.limit_price,
+            trigger_price=report.trigger_price,
+            average_price=report.average_price,
+            product=report.product,
+            validity=report.validity,
+            state=report.state,
+            placed_at=report.placed_at,
+            message=report.message,
+        )
 
 
 class PositionRow(AccountRow):
@@ -95,28 +119,7 @@ class Instrument(Out):
 
 def order_row(row: Row[Booked]) -> dict[str, Any]:
     """One order as the broker's book has it, with our leg where it is ours."""
-    report = row.row.report
-    whole = OrderRow(
-        account=row.account,
-        broker=row.broker,
-        broker_order_id=report.order_id,
-        tag=report.tag,
-        leg=row.row.leg,
-        instrument=str(report.instrument),
-        side=report.side,
-        quantity=report.quantity,
-        filled_quantity=report.filled_quantity,
-        type=report.type,
-        limit_price=report.limit_price,
-        trigger_price=report.trigger_price,
-        average_price=report.average_price,
-        product=report.product,
-        validity=report.validity,
-        state=report.state,
-        placed_at=report.placed_at,
-        message=report.message,
-    )
-    return whole.model_dump(mode="json")
+    return OrderRow.of(row).model_dump(mode="json")
 
 
 def position_row(row: Row[portfolio.Position]) -> dict[str, Any]:

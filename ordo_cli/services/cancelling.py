@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from ordo_cli.brokers.base import Broker
 from ordo_cli.desk import Desk
@@ -86,6 +86,42 @@ async def find_order(desk: Desk, word: str, account: str | None) -> tuple[Accoun
         raise NotFound(
             error.message, hint="for an order that ordo did not place, name its account: --account A"
         ) from None
+
+
+async def cancel_each(
+    desk: Desk, words: Sequence[str], account: str | None, announce: Callable[[list[AccountId]], Awaitable[None]]
+) -> list[Cancelled]:
+    """Cancel every order that these words mean, side by side; what is wrong with one does not keep the others open.
+
+    `announce` is told the accounts before anything is asked of a broker. Raises NotFound when nothing was found at all.
+    """
+    found: list[tuple[Account, BrokerOrderId, Leg | None]] = []
+    failed: list[Cancelled] = []
+    missing: NotFound | None = None
+    for word in dict.fromkeys(words):
+        try:
+            meant = await find_order(desk, word, account)
+        except NotFound as error:
+            missing = error
+            problem = Problem(error.reason, error.message, error.hint)
+            failed.append(Cancelled(AccountId(account or ""), BrokerOrderId(word), None, None, problem))
+            continue
+        if isinstance(meant, tuple):
+            found.append((*meant, None))
+        else:
+            leg = (await desk.store.journal.leg(meant))[1]
+            found.append((await desk.store.accounts.get(leg.account), leg.broker_order_id or BrokerOrderId(""), leg))
+    if missing is not None and not found:
+        raise missing
+    await announce(list(dict.fromkeys(owner.id for owner, _, _ in found)))
+
+    async def one(owner: Account, order_id: BrokerOrderId, leg: Leg | None) -> Cancelled:
+        try:
+            return await (cancel_order(desk, owner, order_id) if leg is None else cancel_leg(desk, leg.id))
+        except OrdoError as error:
+            return Cancelled(owner.id, order_id, leg, None, Problem(error.reason, error.message, error.hint))
+
+    return [*failed, *await asyncio.gather(*(one(*each) for each in found))]
 
 
 async def _together(desk: Desk, legs: Sequence[Leg]) -> list[Cancelled]:

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, Target
-from ordo_cli.domain.errors import OrdoError
-from ordo_cli.domain.legs import LegId, Problem
+from ordo_cli.domain.errors import NotFound, OrdoError
+from ordo_cli.domain.legs import Leg, LegId, Problem
 from ordo_cli.domain.orders import OrderReport
 from ordo_cli.domain.portfolio import Funds, Holding, Position, Trade
 from ordo_cli.domain.values import dataclass
@@ -77,6 +77,21 @@ async def orders(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolid
         for account, broker, report in books.rows
     )
     return Consolidated(books.accounts, rows, books.failures)
+
+
+async def in_book(desk: Desk, leg: Leg) -> Row[Booked] | Problem | None:
+    """How the broker's book shows this leg now: its row, why it cannot be read, or None when it is not there."""
+    if leg.broker_order_id is None:
+        return None
+    try:
+        account = await desk.store.accounts.get(leg.account)
+    except NotFound as error:
+        return Problem(error.reason, error.message, error.hint)
+    book = await _one(desk, account, lambda broker: broker.orders())
+    if isinstance(book, Problem):
+        return book
+    report = next((row for row in book if row.order_id == leg.broker_order_id), None)
+    return None if report is None else Row(account.id, account.broker, Booked(report, leg.id))
 
 
 async def _our_legs(desk: Desk, books: Consolidated[OrderReport]) -> dict[tuple[AccountId, str], LegId]:
