@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ordo_cli.domain.fanouts import FanOut, Mode
     from ordo_cli.domain.legs import Leg, Problem
     from ordo_cli.services.cancelling import Cancelled
-    from ordo_cli.services.planning import PlaceRequest
-    from ordo_cli.services.portfolio import Booked, Preview, Row
+    from ordo_cli.services.planning import PlaceRequest, Preview
+    from ordo_cli.services.portfolio import Booked, Row
 
 app = typer.Typer(help="Place, list, show, modify and cancel orders", no_args_is_help=True)
 
