@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from ordo_cli import brokers, log
@@ -42,7 +43,9 @@ class Lines:
 
     async def _connect(self, account: Account) -> Broker:
         spec = self._find(account.broker)
-        credentials = {name: self._secrets.get(account.id, name) for name in spec.credentials}
+        # A keyring may take three seconds to say no, and the loop must not stand still meanwhile.
+        read = partial(self._secrets.get, account.id)
+        credentials = {name: await asyncio.to_thread(read, name) for name in spec.credentials}
         log.hide(*credentials.values())
         return await self._stack.enter_async_context(spec.connect(account, credentials, self._tools(account.broker)))
 

@@ -101,14 +101,21 @@ class PaperBroker:
     async def _wait(self, number: int, delay: float, silent: bool) -> Answer:
         """Wait as a sender waits. Raises NoAnswer when patience ends first."""
         if not silent and delay < self._patience:
+            last = self._clock.elapsed() + self._patience
             await self._clock.sleep(delay)
-            while (answer := await self._line.run(self._exchange.answer, number)) is None:
+            while self._clock.elapsed() <= last:
+                answer = await self._line.run(self._exchange.answer, number)
+                if answer is not None:
+                    return answer
                 await self._clock.sleep(LOOK_AGAIN)
-            return answer
+            raise self._silence()
         if silent:
             await self._line.run(self._exchange.answer, number)
         await self._clock.sleep(self._patience)
-        raise NoAnswer(f"{self._account} gave no answer within {self._patience:g} seconds")
+        raise self._silence()
+
+    def _silence(self) -> NoAnswer:
+        return NoAnswer(f"{self._account} gave no answer within {self._patience:g} s")
 
     def _told(self, answer: Answer) -> OrderReport:
         if answer.code == "SESSION":
