@@ -9,7 +9,7 @@ from ordo_cli.brokers.paper.book import AMO, BOOK, CANCELLED, DONE, REJECTED, ST
 from ordo_cli.brokers.paper.codes import Rejection
 from ordo_cli.brokers.paper.hours import Hours
 from ordo_cli.brokers.paper.ledger import Ledger
-from ordo_cli.brokers.paper.listing import Listing
+from ordo_cli.brokers.paper.listing import Listing, listing
 from ordo_cli.brokers.paper.market import Market
 from ordo_cli.brokers.paper.matching import Matching
 from ordo_cli.brokers.paper.messages import number_in, price_in, read
@@ -55,11 +55,7 @@ class Counter:
     def release(self, day: int, at: int) -> None:
         """The opening: after-market orders of that day go in, in the order in which they came."""
         for order in self._book.where("phase = 'amo' AND day <= ? ORDER BY number", day):
-            item = self._market.listing(order.instrument, at)
-            if item is None:
-                self._book.end(order, REJECTED, at, "it is no longer traded")
-            else:
-                self._let_in(order, item, at, None)
+            self._let_in(order, _known(order), at, None)
 
     def _at_the_door(self, number: int, account: str, fields: dict[str, str], sent: int) -> None:
         if fields.get("expired"):
@@ -111,7 +107,7 @@ class Counter:
             raise Rejection(fields["refuse"], **_facts_of(order))
         if fields.get("guard"):
             self._refuse_duplicate(order, body, at)
-        item = self._market.listing(order.instrument, at)
+        item = listing(order.instrument, order.day)
         if item is None:
             raise Rejection("INSTRUMENT_UNKNOWN", instrument=order.instrument)
         if order.phase != AMO and not self._hours.is_open(at):
@@ -156,9 +152,7 @@ class Counter:
     def _modify(self, account: str, fields: dict[str, str], at: int) -> Order:
         """Change a live order. A new price or a larger quantity sends it to the end of its line."""
         order = self._own(account, fields["order"])
-        item = self._market.listing(order.instrument, at)
-        if item is None:
-            raise Rejection("INSTRUMENT_UNKNOWN", instrument=order.instrument)
+        item = _known(order)
         quantity = number_in(fields["quantity"]) or order.quantity
         self._check_change(order, quantity, fields)
         limit = price_in(fields["limit"]) or order.limit_price
@@ -188,6 +182,13 @@ class Counter:
                 raise Rejection("CHANGE", type=order.type, what=what)
         if quantity <= order.filled:
             raise Rejection("QUANTITY", quantity=quantity, filled=order.filled)
+
+
+def _known(order: Order) -> Listing:
+    """What an order is for that was let in, and so is traded on its day."""
+    item = listing(order.instrument, None)
+    assert item is not None
+    return item
 
 
 def _facts_of(order: Order) -> dict[str, object]:

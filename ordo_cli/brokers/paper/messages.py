@@ -7,7 +7,7 @@ from decimal import Decimal
 from ordo_cli.brokers.paper.amounts import to_units
 from ordo_cli.brokers.paper.behaviours import Behaviour
 from ordo_cli.domain.accounts import AccountId
-from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, Side, Tag
+from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, Tag
 from ordo_cli.domain.values import dataclass
 
 
@@ -81,10 +81,6 @@ def number_in(text: str) -> int | None:
 
 def price_in(text: str) -> int | None:
     return to_units(Decimal(text)) if text else None
-
-
-def side_in(text: str) -> Side:
-    return Side.BUY if text == "1" else Side.SELL
 
 
 def _trouble(behaviour: Behaviour) -> dict[str, str]:

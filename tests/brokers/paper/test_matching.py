@@ -103,6 +103,25 @@ def test_a_limit_is_filled_when_the_price_comes_to_it_at_its_own_price(floor: Fl
     assert fills(floor, "alice") == [(10, "1480.00")]
 
 
+def test_what_the_feed_brings_goes_to_the_best_price_and_the_earliest_first(floor: Floor) -> None:
+    floor.price("1500", depth=None)
+    late, early, best = (floor.taken(n, BUY, 4, limit) for n, limit in (("a", "1480"), ("b", "1480"), ("c", "1481")))
+    floor.modify("a", late, quantity=5)
+    floor.price("1480", depth=4)
+    assert [floor.now(order).filled for order in (best, early, late)] == [4, 0, 0]
+    floor.clock.pass_(1)
+    assert [floor.now(order).filled for order in (early, late)] == [4, 0]
+    floor.clock.pass_(1)
+    assert floor.now(late).filled == 4
+
+
+def test_an_after_market_order_in_a_contract_that_expires_today_is_refused(floor: Floor) -> None:
+    floor.clock.pass_(24 * 3600)
+    floor.taken("alice", BUY, 65, instrument="NFO:NIFTY24NOV26FUT")
+    code, _ = floor.refused("alice", BUY, 65, instrument="NFO:NIFTY24NOV26FUT", after_market=True)
+    assert code == "INSTRUMENT_UNKNOWN"
+
+
 def test_a_stop_waits_for_its_trigger_then_trades_as_what_it_is(floor: Floor) -> None:
     floor.price("1500", depth=None)
     market = floor.taken("alice", SELL, 10, trigger="1490")

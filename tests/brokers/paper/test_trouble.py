@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -241,6 +243,61 @@ async def test_a_price_can_be_held_and_let_go(street: Street) -> None:
     with pytest.raises(NotFound):
         await set_price(street.tools, parse_instrument("NSE:NOSUCH"), Decimal(10))
     assert (await set_price(street.tools, INFY, None)).last_price != Decimal("1500.05")
+
+
+async def test_a_clock_that_is_set_back_while_an_order_travels_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    clock = Unsteady()
+    tools = Tools(clock, SystemChance(), tmp_path, read_timeout=0.5)
+    account = Account(AccountId("alice"), BrokerName("paper"))
+    async with SPEC.connect(account, {}, tools) as broker:
+        clock.set_back_after = 1
+        with pytest.raises(NoAnswer):
+            await broker.place(RESTING, Tag("OBACK"), OpenPermit())
+        clock.pass_(3_600)
+        assert [row.tag for row in await broker.orders()] == ["OBACK"]
+
+
+class Unsteady(FakeClock):
+    """Told so, it jumps back a minute once it has been looked at a number of times."""
+
+    set_back_after: int | None = None
+
+    def now(self) -> datetime:
+        if self.set_back_after is None:
+            return super().now()
+        self.set_back_after -= 1
+        return super().now() - timedelta(seconds=0 if self.set_back_after >= 0 else 60)
+
+
+async def test_a_file_that_is_damaged_gives_no_answer(street: Street) -> None:
+    async with street.line() as broker:
+        damage = sqlite3.connect(street.folder / FILE)
+        damage.execute("DROP TABLE history")
+        damage.close()
+        for call in (broker.place(RESTING, Tag("ODAMAGED"), OpenPermit()), broker.orders()):
+            with pytest.raises(NoAnswer):
+                await call
+    exchange = street.exchange()
+    assert orders_per_tag(exchange) == {("alice", "ODAMAGED"): 1}
+    exchange.close()
+
+
+async def test_a_file_that_cannot_be_made_is_unreachable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    tools = Tools(FakeClock(), SystemChance(), tmp_path / "file")
+    with pytest.raises(Unreachable):
+        async with SPEC.connect(Account(AccountId("alice"), BrokerName("paper")), {}, tools):
+            pass
+
+
+async def test_who_stops_waiting_does_not_call_the_order_back(street: Street) -> None:
+    async with street.line() as broker:
+        waiting = asyncio.ensure_future(broker.place(RESTING, Tag("OGONE"), OpenPermit()))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert [row.tag for row in await broker.orders()] == ["OGONE"]
 
 
 @pytest.mark.parametrize(
