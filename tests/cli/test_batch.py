@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 import pexpect
 import pytest
 
+from ordo_cli import brokers
 from ordo_cli.cli.batch import exit_code_of_report
 from ordo_cli.cli.main import main
 from ordo_cli.domain.accounts import AccountId, BrokerName, Target
@@ -155,6 +157,50 @@ def test_on_a_terminal_there_is_a_bar_and_the_table_comes_at_the_end(ordo: Ordo)
     assert child.exitstatus == 0
     assert "success" in said
     assert "\x1b[" in said
+
+
+def test_real_money_needs_a_yes_where_nobody_can_be_asked(ordo: Ordo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(brokers.MODULES, BrokerName("livepaper"), "tests.cli.livepaper")
+    assert ordo("account", "add", "lena", "--broker", "livepaper")[0] == 0
+    file = write(HEAD + f"buy,NSE:INFY,1,{price(ordo)},lena\n")
+    code, _, err = ordo("batch", "run", file)
+    assert code == 2
+    assert "LIVE 1 account (lena)" in err
+    assert "--yes" in err
+    assert data(ordo("fanout", "list", "--json")[1]) == []
+    assert ordo("batch", "run", file, "--yes")[0] == 0
+
+
+def test_a_row_may_not_mix_real_money_and_paper(ordo: Ordo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(brokers.MODULES, BrokerName("livepaper"), "tests.cli.livepaper")
+    ordo("account", "add", "lena", "--broker", "livepaper")
+    code, out, _ = ordo("batch", "check", write(HEAD + "buy,NSE:INFY,1,,lena;alice\n"))
+    assert code == 3
+    assert "together" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_ends_the_run_and_the_next_run_sends_the_rest(ordo: Ordo, number: int) -> None:
+    ordo("account", "add", "slow", "--broker", "paper", "--behaviour", "latency=150")
+    limit = price(ordo)
+    file = write(HEAD + "".join(f"buy,NSE:INFY,{units},{limit},slow\n" for units in range(1, 21)))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "ordo_cli", "batch", "run", file, "--json"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    assert running.stderr is not None
+    while b"line 3:" not in running.stderr.readline():
+        pass
+    running.send_signal(number)
+    out, _ = running.communicate(timeout=20)
+    assert running.returncode == 130
+    stopped = data(out.decode())
+    assert stopped["stopped"] == "interrupted"
+    assert 2 <= sum(row["outcome"] == "success" for row in stopped["rows"]) < 20
+    rest = data(ordo("batch", "run", file, "--json")[1])["rows"]
+    # The one row that was on its way keeps the answer that it was stopped; all others are sent, each once.
+    assert sum(row["outcome"] == "success" for row in rest) >= 19
+    sent = [row["quantity"] for row in data(ordo("orders", "slow", "--json")[1])["rows"]]
+    assert len(sent) == len(set(sent)) >= 19
 
 
 INTENT = OrderIntent(Side.BUY, parse_instrument("NSE:INFY"), 1)
