@@ -69,6 +69,16 @@ class Locks:
         except OSError:
             return True  # the system does not say, and that is no proof
 
+    def others(self) -> int:
+        """How many other processes of this home hold their own lock right now."""
+        folder = os.path.join(self._run, "owners")
+        mine = self._owner.nonce if self._owner is not None else ""
+        try:
+            names = [name for name in os.listdir(folder) if name.endswith(".lock") and name != f"{mine}.lock"]
+        except FileNotFoundError:
+            return 0
+        return sum(not self._is_free(os.path.join(folder, name)) for name in names)
+
     @contextlib.asynccontextmanager
     async def account(self, account_id: str, deadline_elapsed: float) -> AsyncIterator[None]:
         """Be the account's one writer. Raises Busy when another still is at the deadline."""

@@ -7,8 +7,10 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from ordo_cli.domain.errors import StoreFailed
+from ordo_cli.store.copies import copy_to
 from ordo_cli.store.driver import failed, prepare
 from ordo_cli.store.sql import SQLITE_SCHEMA
 
@@ -18,10 +20,11 @@ VERSION_TABLE = (
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
     " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
 )
+type Became = Literal["ready", "created", "upgraded"]
 UNKNOWN_TO_US = "no such table: alembic_version"
 
 
-def make_ready(connection: sqlite3.Connection, path: str, stamp: str) -> str:
+def make_ready(connection: sqlite3.Connection, path: str, stamp: str) -> Became:
     """Bring the file to the newest schema: `ready`, `created` or `upgraded`. `stamp` names a backup, if one is due."""
     try:
         prepare(connection)
@@ -68,7 +71,7 @@ def only_one(path: str) -> Iterator[None]:
         yield
 
 
-def _settle(connection: sqlite3.Connection, path: str, stamp: str) -> str:
+def _settle(connection: sqlite3.Connection, path: str, stamp: str) -> Became:
     connection.execute("PRAGMA journal_mode=WAL").fetchone()
     found = revision(connection)
     refuse_newer(found)
@@ -103,25 +106,5 @@ def upgrade(connection: sqlite3.Connection, path: str, backup: str, to: str = "h
     migrating.upgrade(path, to)
 
 
-def copy_to(connection: sqlite3.Connection, path: str) -> None:
-    """A consistent copy of the database as it is, made while others may write."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    copy = sqlite3.connect(path, isolation_level=None)
-    try:
-        connection.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")  # one file, without companions
-    finally:
-        copy.close()
-    _force(path)
-
-
 def _is_wal(connection: sqlite3.Connection) -> bool:
     return str(connection.execute("PRAGMA journal_mode").fetchone()[0]) == "wal"
-
-
-def _force(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

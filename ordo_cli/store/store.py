@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,12 +12,14 @@ from ordo_cli.domain.values import dataclass
 from ordo_cli.store.accounts import Accounts
 from ordo_cli.store.audit import Audit, telling
 from ordo_cli.store.chain import Origin, Tell
+from ordo_cli.store.copies import copy_to
 from ordo_cli.store.database import Database, open_database
 from ordo_cli.store.driver import BUSY_SECONDS, Ask, Body, Connector, connect
+from ordo_cli.store.faults import faults_of, trouble_of
 from ordo_cli.store.filesystem import make_private, refuse_network
 from ordo_cli.store.journal import Journal
 from ordo_cli.store.rows import micros
-from ordo_cli.store.schema import HEAD, make_ready
+from ordo_cli.store.schema import HEAD, Became, make_ready
 from ordo_cli.store.switches import Switches
 
 SQLITE_URL = "sqlite:///"
@@ -29,6 +30,7 @@ class Store:
     """What ordo remembers, behind questions and changes in ordo's words."""
 
     path: str
+    became: Became  # what opening it made of the file
     install: Install
     accounts: Accounts
     journal: Journal
@@ -38,7 +40,15 @@ class Store:
 
     async def health(self) -> str | None:
         """What is wrong with the file or its promise of durability, or None."""
-        return await self.database.call(_health)
+        return await self.database.call(trouble_of)
+
+    async def faults(self) -> list[str]:
+        """Everything that is wrong with the file: damage, dangling rows, missing guards, another schema."""
+        return await self.database.call(faults_of)
+
+    async def backup(self, path: str) -> None:
+        """A consistent copy of the whole, made while others go on. Raises StoreFailed; the file must not exist."""
+        await self.database.call(lambda connection: copy_to(connection, path))
 
 
 @asynccontextmanager
@@ -75,6 +85,7 @@ async def open_store(
             await database.run(telling, Tell(origin(), "migration", after="upgraded", data={"schema": HEAD}))
         yield Store(
             path,
+            became,
             install,
             Accounts(database, origin),
             Journal(database, origin, owner),
@@ -109,14 +120,3 @@ def _installing(fresh: Install, origin: Origin) -> Body[Install]:
     yield Ask("add_install", (fresh.id, fresh.tag_key, origin.at))
     yield Tell(origin, "migration", after="created", data={"schema": HEAD, "install": fresh.id})
     return fresh
-
-
-def _health(connection: sqlite3.Connection) -> str | None:
-    found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    if found != "ok":
-        return f"the database is damaged: {found}"
-    if connection.execute("PRAGMA synchronous").fetchone()[0] != 2:
-        return "commits are not forced to the disk"
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        return "the database is not in write-ahead mode"
-    return None

@@ -7,51 +7,21 @@ from pathlib import Path
 import pytest
 
 from ordo_cli.domain.errors import Invalid, StoreFailed
-from ordo_cli.store.filesystem import kind_at, make_private, refuse_network
+from ordo_cli.store import filesystem
+from ordo_cli.store.filesystem import make_private
 from ordo_cli.store.store import path_of
 
-MOUNTS = r"""27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
-40 27 0:40 / {home} rw,relatime shared:1 - nfs4 server:/home rw
-41 40 0:41 / {home}/my\040disk rw - btrfs /dev/vdb rw
-42 27 0:42 / {home}/over rw - ext4 /dev/vdc rw
-43 42 0:43 / {home}/over rw - fuse.sshfs me@host:/ rw
-nonsense
-44 27 0:44 / {home}/cut rw
-"""
 
-
-@pytest.fixture
-def mounts(tmp_path: Path) -> str:
-    (tmp_path / "mounts").write_text(MOUNTS.replace("{home}", str(tmp_path / "home")), encoding="utf-8")
-    return str(tmp_path / "mounts")
-
-
-@pytest.mark.parametrize(
-    ("place", "kind"),
-    [
-        ("home/ordo.db", "nfs4"),
-        ("home", "nfs4"),
-        ("home/my disk/ordo.db", "btrfs"),
-        ("home/over/ordo.db", "fuse.sshfs"),
-        ("homestead/ordo.db", "ext4"),
-        ("elsewhere/ordo.db", "ext4"),
-    ],
-)
-def test_the_innermost_and_last_mount_decides(tmp_path: Path, mounts: str, place: str, kind: str) -> None:
-    assert kind_at(str(tmp_path / place), mounts) == kind
-
-
-def test_a_link_is_followed_to_where_the_file_lies(tmp_path: Path, mounts: str) -> None:
-    (tmp_path / "home").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "home")
-    with pytest.raises(StoreFailed, match="network file system") as refusal:
-        refuse_network(str(tmp_path / "link" / "ordo.db"), mounts)
+def test_a_journal_on_a_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Mounting one needs root; what is judged a network is the business of the home and tested there.
+    monkeypatch.setattr(filesystem, "network_file_system", lambda path: "nfs4")
+    with pytest.raises(StoreFailed, match=r"network file system \(nfs4\)") as refusal:
+        filesystem.refuse_network("/somewhere/ordo.db")
     assert refusal.value.hint
-    refuse_network(str(tmp_path / "ordo.db"), mounts)
 
 
-def test_where_the_system_does_not_tell_nothing_is_refused(tmp_path: Path) -> None:
-    assert kind_at(str(tmp_path), str(tmp_path / "no such file")) is None
+def test_a_local_disk_is_taken(tmp_path: Path) -> None:
+    filesystem.refuse_network(str(tmp_path / "ordo.db"))
 
 
 def test_the_file_is_the_owners_alone(tmp_path: Path) -> None:

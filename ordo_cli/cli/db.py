@@ -1,0 +1,115 @@
+"""`ordo db` on the command line: the database as a file to be looked after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ordo_cli.cli import door, show
+from ordo_cli.cli.door import Json, Yes
+from ordo_cli.cli.exits import DONE, FAILED
+
+if TYPE_CHECKING:
+    from ordo_cli.desk import Desk
+    from ordo_cli.services.databases import Copied, Finding, Restored, Schema
+
+app = typer.Typer(help="Upgrade, check, back up and restore the database", no_args_is_help=True)
+
+
+@app.command(epilog="Example: ordo db upgrade")
+def upgrade(as_json: Json = False) -> None:
+    """Bring the schema up to date. Every command does so by itself, after a backup; this says what became of it."""
+
+    async def work(desk: Desk) -> Schema:
+        from ordo_cli.services import databases
+
+        return databases.upgraded(desk)
+
+    found = door.run(work)
+    said = {"ready": "nothing to do", "created": "made new", "upgraded": "upgraded; the old one is kept beside"}
+    door.answer(
+        "db upgrade",
+        {"schema": found.revision, "became": found.became},
+        as_json=as_json,
+        text=lambda: show.line(f"schema {found.revision}: {said[found.became]}"),
+    )
+
+
+@app.command(epilog="Example: ordo db check --json")
+def check(as_json: Json = False) -> None:
+    """Look at every page, reference and guard of the file, and follow the audit chain. Exit 1 when anything is wrong."""
+
+    async def work(desk: Desk) -> list[Finding]:
+        from ordo_cli.services import databases
+
+        return await databases.check(desk)
+
+    findings = door.run(work, reading=True)
+    rows = [(each.check, "ok" if each.well else "failed", each.message) for each in findings]
+    door.answer(
+        "db check",
+        [{"check": check, "verdict": verdict, "message": message} for check, verdict, message in rows],
+        as_json=as_json,
+        text=lambda: show.table("", ("check", "verdict", "message"), rows),
+        exit_code=DONE if all(each.well for each in findings) else FAILED,
+    )
+
+
+@app.command(epilog="Example: ordo db backup /mnt/usb/ordo-2026-11-23.db")
+def backup(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A new file; it is never written over")],
+    as_json: Json = False,
+) -> None:
+    """Copy the database while everything goes on; the copy is checked before it gets its name."""
+
+    async def work(desk: Desk) -> Copied:
+        from ordo_cli.services import databases
+
+        return await databases.backup(desk, file)
+
+    done = door.run(work)
+    door.answer(
+        "db backup",
+        {"path": done.path, "bytes": done.bytes, "rows": done.rows},
+        as_json=as_json,
+        text=lambda: show.line(f"{done.path}: {done.bytes} bytes, whole, {done.rows} audit rows"),
+    )
+
+
+@app.command(epilog="Example: ordo db restore /mnt/usb/ordo-2026-11-23.db")
+def restore(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A backup made by ordo db backup")],
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Put a backup in place of the database. Ordo is stopped by it, and the old database stays beside."""
+    door.confirm(f"replace the journal by {show.cleaned(file)}? what was sent since is not in it", yes=yes)
+    from ordo_cli.services import databases
+
+    done = databases.restore(door.home(), file, actor="cli")
+    door.answer(
+        "db restore",
+        {
+            "path": done.path,
+            "set_aside": done.aside,
+            "rows": done.rows,
+            "rows_before": done.rows_before,
+            "armed": False,
+        },
+        as_json=as_json,
+        text=lambda: _told(done),
+    )
+
+
+def _told(done: Restored) -> None:
+    show.line(f"restored: {done.path}, {done.rows} audit rows" + _compared(done))
+    if done.aside is not None:
+        show.line(f"the old database is kept: {done.aside}")
+    door.warn("orders sent after that backup are not in this journal, so nothing can be sent now")
+    door.say("  read the brokers' books first:  ordo fanout reconcile")
+    door.say('  then let orders leave again:    ordo kill release --scope global --reason "reconciled"')
+
+
+def _compared(done: Restored) -> str:
+    return "" if done.rows_before is None else f" (it had {done.rows_before})"

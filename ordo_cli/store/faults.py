@@ -1,0 +1,43 @@
+"""What can be wrong with a database file, in sentences: damage, dangling rows, missing guards, weak promises."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ordo_cli.store.sql import SQLITE_SCHEMA
+
+FULL = 2
+SHOWN = 5
+
+
+def trouble_of(connection: sqlite3.Connection) -> str | None:
+    """The first thing wrong with the file or its promise of durability, found quickly; None when all is well."""
+    found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    if found != "ok":
+        return f"the database is damaged: {found}"
+    if connection.execute("PRAGMA synchronous").fetchone()[0] != FULL:
+        return "commits are not forced to the disk"
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        return "the database is not in write-ahead mode"
+    return None
+
+
+def faults_of(connection: sqlite3.Connection) -> list[str]:
+    """Everything wrong with the file itself; empty when all is well."""
+    damage = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({SHOWN})")]
+    if damage != ["ok"]:
+        return [f"damaged: {each}" for each in damage]
+    dangling = [f"a row of {row[0]} belongs to no {row[2]}" for row in connection.execute("PRAGMA foreign_key_check")]
+    return dangling[:SHOWN] + _missing(connection)
+
+
+def _missing(connection: sqlite3.Connection) -> list[str]:
+    """What the schema has and this file has not, by name: a table, an index, or a guard of the audit log."""
+    there = {(kind, name) for kind, name in connection.execute("SELECT type, name FROM sqlite_master")}
+    wanted = [_named(statement) for statement in SQLITE_SCHEMA]
+    return [f"the {kind} {name} is missing" for kind, name in wanted if (kind, name) not in there]
+
+
+def _named(statement: str) -> tuple[str, str]:
+    words = statement.removeprefix("CREATE ").removeprefix("UNIQUE ").split()
+    return words[0].lower(), words[1]
