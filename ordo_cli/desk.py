@@ -18,7 +18,7 @@ from ordo_cli.domain.values import dataclass, field
 from ordo_cli.gate import Gate
 from ordo_cli.home import Home, make
 from ordo_cli.locks import Locks
-from ordo_cli.machine import SystemChance, SystemClock, SystemDisk, allow_many_files, no_failpoint
+from ordo_cli.machine import SystemChance, SystemClock, SystemDisk, allow_many_files, no_failpoint, user
 from ordo_cli.secrets import Secrets
 from ordo_cli.spill import Spill
 from ordo_cli.store.store import Store, open_store
@@ -79,7 +79,7 @@ async def open_desk(
     home: Home,
     *,
     config: Config | None = None,
-    actor: str = "cli",
+    actor: str | None = None,
     clock: Clock | None = None,
     chance: Chance | None = None,
     disk: Disk | None = None,
@@ -88,8 +88,11 @@ async def open_desk(
 ) -> AsyncIterator[Desk]:
     """Open the whole desk at this home, and close it whatever happens.
 
+    `actor` is who does what follows, in the audit and as the owner of idempotency keys; the terminal's user if unsaid.
+
     Raises StoreFailed or Invalid with a sentence for the user when the home cannot be used as it stands.
     """
+    actor = actor or f"cli:{user()}"
     clock, chance, disk = clock or SystemClock(), chance or SystemChance(), disk or SystemDisk()
     allow_many_files()
     make(home)

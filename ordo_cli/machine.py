@@ -57,6 +57,11 @@ class SystemDisk:
         return room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
 
 
+def user() -> str:
+    """The number of the user whom this process runs for."""
+    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+
+
 def no_failpoint(label: str) -> None:
     """Nothing fails by itself."""
 

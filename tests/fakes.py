@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -36,6 +36,7 @@ INFY = parse_instrument("NSE:INFY")
 
 
 SETTLE = 0.008  # real seconds in which what is not asleep gets on with its work before time jumps
+FAR = 5.0  # virtual seconds; so long a sleep is mostly somebody's deadline, and others get more time before it
 
 
 class FakeClock:
@@ -62,10 +63,13 @@ class FakeClock:
 
     async def _tick(self) -> None:
         while self._sleepers:
-            await asyncio.sleep(SETTLE)
+            far = self._sleepers[0][0] - self._elapsed > FAR
+            before = next(self._numbers)
+            await asyncio.sleep(SETTLE * (20 if far else 1))
             while self._sleepers and self._sleepers[0][2].done():
                 heappop(self._sleepers)
-            if self._sleepers:
+            nobody_else_slept = next(self._numbers) == before + 1
+            if self._sleepers and (nobody_else_slept or not far):
                 at, _, waking = heappop(self._sleepers)
                 self._elapsed = max(self._elapsed, at)
                 waking.set_result(None)
@@ -128,6 +132,7 @@ class ScriptedBroker:
     trade_rows: list[Trade] = field(default_factory=list)
     position_rows: list[Position] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+    before_placing: Callable[[], Awaitable[None]] | None = None
 
     def receive(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
         """The order arrives, whatever the client hears of it."""
@@ -154,6 +159,8 @@ class ScriptedBroker:
 
     async def place(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
         self.log.append("place")
+        if self.before_placing is not None:
+            await self.before_placing()
         trouble = self.script.pop(0) if self.script else None
         answer = trouble(self, intent, tag, permit) if trouble else None
         return answer or self.receive(intent, tag, permit)

@@ -71,15 +71,18 @@ def parse_target(text: str) -> Target:
     return Target(name, parse_quantity(quantity) if equals else None)
 
 
-def choose(accounts: Sequence[Account], targets: Iterable[Target]) -> list[tuple[Account, int | None]]:
+def choose(
+    accounts: Sequence[Account], targets: Iterable[Target], *, even_disabled: bool = False
+) -> list[tuple[Account, int | None]]:
     """The accounts that targets mean, each once, in the order first named, with a quantity of its own or None.
 
-    Raises NotFound for a name nobody has, Invalid for a disabled account named alone or given two quantities.
+    Raises NotFound for a name nobody has, Invalid for a disabled account named alone or given two quantities. Closing
+    what an account holds is for disabled ones too.
     """
     known = {account.id: account for account in accounts}
     chosen: dict[AccountId, int | None] = {}
     for target in targets:
-        for account in _meant(known, target):
+        for account in _meant(known, target, even_disabled):
             before = chosen.get(account.id)
             if before is not None and target.quantity is not None and before != target.quantity:
                 raise Invalid(f"{account.id} was given two quantities, {before} and {target.quantity}")
@@ -89,17 +92,17 @@ def choose(accounts: Sequence[Account], targets: Iterable[Target]) -> list[tuple
     return [(known[account_id], quantity) for account_id, quantity in chosen.items()]
 
 
-def _meant(known: dict[AccountId, Account], target: Target) -> list[Account]:
+def _meant(known: dict[AccountId, Account], target: Target, even_disabled: bool) -> list[Account]:
     if target.name == EVERYONE:
-        return [account for account in known.values() if account.enabled]
+        return [account for account in known.values() if account.enabled or even_disabled]
     if target.name.startswith("@"):
         members = [account for account in known.values() if target.name[1:] in account.groups]
         if not members:
             raise NotFound(f"no account is in group {target.name}", hint="see: ordo account list")
-        return [account for account in members if account.enabled]
+        return [account for account in members if account.enabled or even_disabled]
     account = known.get(AccountId(target.name))
     if account is None:
         raise NotFound(f"there is no account {target.name}", hint="see: ordo account list")
-    if not account.enabled:
+    if not account.enabled and not even_disabled:
         raise Invalid(f"account {account.id} is disabled", hint=f"ordo account enable {account.id}")
     return [account]

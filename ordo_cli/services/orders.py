@@ -19,6 +19,7 @@ from ordo_cli.services.planning import OnPartial, PlaceRequest, Preview
 from ordo_cli.services.sending import Errand, Watch, send
 
 AT_ONCE = 250  # legs between claim and answer: a claim is good for 250 ms only, so a thousand must not be made together
+FOLLOW = 0.1  # seconds between looks at a fan-out that another process is sending
 GRACE = 5.0  # seconds that legs on the wire get to finish after the first Ctrl-C
 LOOKS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)  # seconds between looks at the books while waiting
 
@@ -61,8 +62,9 @@ async def place(
     before = await desk.store.journal.replay(desk.actor, request.verb, key, planning.fingerprint_of(request))
     if before is not None:
         show(before)
-        return before
-    planning.require_room(desk)
+        return await _attach(desk, before, watch)
+    if request.purpose is Purpose.ENTRY:
+        planning.require_room(desk)
     plan = await planning.preview(desk, request)
     try:
         planning.refuse_whole(plan)
@@ -75,7 +77,7 @@ async def place(
     desk.failpoint("opened")
     show(fan_out)
     if fan_out.replayed:
-        return fan_out
+        return await _attach(desk, fan_out, watch)
     await _send_all(desk, plan, fan_out, watch)
     after = await desk.store.journal.fan_out(fan_out.id)
     if request.on_partial is OnPartial.CANCEL_REST and after.outcome in {Outcome.PARTIAL, Outcome.UNKNOWN}:
@@ -95,9 +97,7 @@ async def wait(desk: Desk, fan_out: FanOut, until: Until, timeout: float, watch:
         await _sleep(desk, pause)
         await reconcile.reconcile(desk, fan_out_id=fan_out.id)
         after = await desk.store.journal.fan_out(fan_out.id)
-        for was, leg in zip(fan_out.legs, after.legs, strict=True):
-            if was != leg:
-                watch(leg)
+        _tell_changes(fan_out, after, watch)
         fan_out = replace(after, replayed=fan_out.replayed)
     return Placed(fan_out)
 
@@ -134,6 +134,24 @@ async def close_position(
     request = PlaceRequest(intent, (Target(account.id),), verb="close", purpose=Purpose.CLOSE)
     fan_out = await place(desk, request, watch)
     return fan_out.legs[0]
+
+
+async def _attach(desk: Desk, fan_out: FanOut, watch: Watch) -> FanOut:
+    """Follow a fan-out that another process is still sending, for as long as it can need; nothing is sent from here."""
+    until = desk.clock.elapsed() + _patience(desk, fan_out.intent) + desk.config.read_timeout
+    while fan_out.outcome is Outcome.PENDING and desk.clock.elapsed() < until and not desk.stopping.is_set():
+        await _sleep(desk, FOLLOW)
+        await startup.wake(desk)
+        after = await desk.store.journal.fan_out(fan_out.id)
+        _tell_changes(fan_out, after, watch)
+        fan_out = replace(after, replayed=True)
+    return fan_out
+
+
+def _tell_changes(before: FanOut, after: FanOut, watch: Watch) -> None:
+    for was, leg in zip(before.legs, after.legs, strict=True):
+        if was != leg:
+            watch(leg)
 
 
 async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) -> None:

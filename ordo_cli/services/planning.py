@@ -117,11 +117,13 @@ def key_for(desk: Desk, request: PlaceRequest) -> str:
 
 async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     """What this request would do right now, with every objection. Raises what is wrong for all of it."""
-    desk.config.require_trusted()
-    chosen = choose(await desk.store.accounts.all(), request.targets)
+    closing = request.purpose is Purpose.CLOSE
+    if not closing:
+        desk.config.require_trusted()
+    chosen = choose(await desk.store.accounts.all(), request.targets, even_disabled=closing)
     accounts = [account for account, _ in chosen]
     mode = _one_mode(desk, accounts)
-    if request.purpose is Purpose.ENTRY:
+    if not closing:
         desk.gate.stamps([GLOBAL])
     markets = {name: await _market(desk, request.intent, some) for name, some in _by_broker(accounts).items()}
     shares = _allocate(request, chosen, markets)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 
 from ordo_cli.brokers.base import Broker
 from ordo_cli.desk import Desk
@@ -228,9 +229,7 @@ async def _adopt(task: _Task, book: Book) -> None:
         if leg.submission is Submission.ABSENT:
             finding = matching.found(row, Evidence.BOOK_TAG)
             late = Problem("LATE", "it was taken for absent and has appeared in the book", "check the position")
-            await _move(
-                task, leg, lambda now, finding=finding, late=late: _revive(now, finding, late), finding.evidence
-            )
+            await _move(task, leg, partial(_revive, finding=finding, late=late), finding.evidence)
 
 
 def _revive(leg: Leg, finding: Finding, late: Problem) -> Leg:

@@ -16,11 +16,13 @@ from ordo_cli.domain.errors import Invalid, KeyConflict, KillEngaged, LimitExcee
 from ordo_cli.domain.fanouts import FanOut, Outcome
 from ordo_cli.domain.kill import GLOBAL, Level, Scope, ScopeKind
 from ordo_cli.domain.legs import Evidence, Leg, Submission
-from ordo_cli.domain.orders import OrderIntent, OrderReport, OrderState, Tag
-from ordo_cli.services import kill, orders
+from ordo_cli.domain.orders import OrderIntent, OrderReport, OrderState, Product, Side, Tag
+from ordo_cli.domain.portfolio import Position
+from ordo_cli.services import accounts, kill, orders
 from ordo_cli.services.orders import Until
 from ordo_cli.services.planning import OnPartial, PlaceRequest
 from tests.fakes import (
+    INFY,
     FakeClock,
     ScriptedBroker,
     buy,
@@ -73,7 +75,7 @@ async def test_silence_is_never_followed_by_another_send(desk: Desk, add: Add, c
     alice = await add("alice")
     alice.script = [lost_on_the_way]
     fan_out = await orders.place(desk, request(buy()))
-    placed = await orders.wait(desk, fan_out, Until.ACCEPTED, timeout=3600)
+    placed = await orders.wait(desk, fan_out, Until.ACCEPTED, timeout=300)
     assert not placed.reached
     assert placed.fan_out.legs[0].submission is Submission.UNKNOWN
     assert alice.log.count("place") == 1
@@ -237,7 +239,8 @@ async def test_what_is_wrong_for_everyone_refuses_the_whole_request_and_keeps_th
 
 
 async def test_what_is_wrong_for_one_account_is_that_legs_problem(desk: Desk, add: Add) -> None:
-    alice, bob = await add("alice"), await add("bob")
+    await add("alice")
+    bob = await add("bob")
     fan_out = await orders.place(desk, request(buy(10), "alice", "bob=200"))
     assert leg_of(fan_out, "alice").state == "open"
     problem = leg_of(fan_out, "bob").problem
@@ -373,3 +376,39 @@ async def test_waiting_for_filled_ends_when_the_book_says_so(desk: Desk, add: Ad
     placed = await orders.wait(desk, fan_out, Until.FILLED, timeout=10)
     assert placed.reached
     assert (placed.fan_out.legs[0].state, placed.fan_out.legs[0].average_price) == ("filled", Decimal(1499))
+
+
+async def test_a_second_user_of_a_key_waits_for_the_first_and_sends_nothing(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    seen: list[FanOut] = []
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        inside.set()
+        await go_on.wait()
+
+    alice.before_placing = hold
+    first = asyncio.ensure_future(orders.place(desk, request(buy(), key="morning-1")))
+    await inside.wait()
+    second = asyncio.ensure_future(orders.place(desk, request(buy(), key="morning-1"), show=seen.append))
+    while not seen:
+        await asyncio.sleep(0.001)
+    go_on.set()
+    assert (await second).legs == (await first).legs
+    assert (seen[0].legs[0].state, (await second).legs[0].state) == ("sending", "open")
+    assert len(alice.book) == 1
+
+
+async def test_a_close_passes_every_limit_and_every_switch_and_never_turns_a_position_around(
+    desk: Desk, add: Add
+) -> None:
+    alice = await add("alice")
+    alice.fill = True
+    account = alice.account
+    await accounts.enable(desk, "alice", False)
+    await kill.engage(desk, GLOBAL, Level.BLOCK, "test")
+    held = Position(INFY, Product.MIS, -5000, Decimal(1500), Decimal(1500), Decimal(0), Decimal(0))
+    with pytest.raises(LimitExceeded):
+        await orders.close_position(desk, account, held, 5001)
+    leg = await orders.close_position(desk, account, held, 5000)
+    assert (leg.state, alice.book[0].side, alice.book[0].quantity) == ("filled", Side.BUY, 5000)

@@ -222,7 +222,8 @@ async def main(home, label):
     def die(name):
         if name == label:
             os.kill(os.getpid(), signal.SIGKILL)
-    async with open_desk(find_home({"ORDO_HOME": home}), actor="test", clock=clock, find=Firm(clock).find, failpoint=die) as desk:
+    where, find = find_home({"ORDO_HOME": home}), Firm(clock).find
+    async with open_desk(where, actor="test", clock=clock, find=find, failpoint=die) as desk:
         await orders.place(desk, request(buy(), key="the-one-key"))
 
 asyncio.run(main(*sys.argv[1:]))
@@ -255,7 +256,8 @@ async def test_legs_of_a_living_process_are_left_to_it(desk: Desk, add: Add, reo
                 "from ordo_cli.services import startup\n"
                 "async def main(home):\n"
                 "    clock = FakeClock()\n"
-                "    async with open_desk(find_home({'ORDO_HOME': home}), actor='test', clock=clock, find=Firm(clock).find) as d:\n"
+                "    where = find_home({'ORDO_HOME': home})\n"
+                "    async with open_desk(where, actor='test', clock=clock, find=Firm(clock).find) as d:\n"
                 "        print(len(await startup.wake(d)))\n"
                 "asyncio.run(main(sys.argv[1]))\n"
             )
