@@ -36,6 +36,7 @@ class Case:
     opposite: tuple[str, ...]  # own accounts with an open order on the other side
     now: datetime
     unreadable: Problem | None = None  # why the instrument could not be looked up
+    result: Decimal | None = None  # rupees won or lost today, read only when a limit judges it
 
     @property
     def value(self) -> Decimal | None:
@@ -214,6 +215,17 @@ def _counts(case: Case) -> Iterator[Objection]:
         )
 
 
+def _day_loss(case: Case) -> Iterator[Objection]:
+    maximum = case.limits.loss_day_max
+    if maximum is None:
+        return
+    if case.result is None:
+        yield _hard("LOSS_UNKNOWN", "today's profit and loss could not be read, and a limit judges it", "try again")
+    elif -case.result >= maximum:
+        word = f"the day's loss is ₹{text_of(-case.result)}; the limit is ₹{text_of(maximum)}"
+        yield _hard("LOSS_DAY_MAX", word, _raise_by(case, "loss_day_max"))
+
+
 def _collar(case: Case) -> Iterator[Objection]:
     price = case.intent.limit_price
     if price is None or case.quote is None or case.instrument is None:
@@ -256,6 +268,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Objection]], ...] = (
     _order_value,
     _day_value,
     _counts,
+    _day_loss,
     _collar,
     _self_cross,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -130,8 +131,9 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     day = market.trading_day(desk.clock.now())
     use = await desk.store.journal.day_uses(day)
     opposite = await _opposite(desk, request.intent)
+    results = await _results(desk, [] if closing else accounts)
     proposals = tuple(
-        _propose(desk, request, account, shares.shares[account.id], markets, use, opposite)
+        _propose(desk, request, account, shares.shares[account.id], markets, use, opposite, results)
         for account in accounts
         if account.id in shares.shares
     )
@@ -252,6 +254,20 @@ async def _opposite(desk: Desk, intent: OrderIntent) -> tuple[AccountId, ...]:
     )
 
 
+async def _results(desk: Desk, accounts: Sequence[Account]) -> dict[AccountId, Decimal]:
+    """What each account with a limit on its loss has won or lost today; one that cannot be read is missing."""
+
+    async def result(account: Account) -> Decimal:
+        positions = await (await desk.lines.to(account)).positions()
+        return sum((position.realised + position.unrealised for position in positions), Decimal(0))
+
+    limits = desk.config.limits
+    judged = [each for each in accounts if limits.for_account(each, paper=False).loss_day_max is not None]
+    found = await asyncio.gather(*map(result, judged), return_exceptions=True)
+    told = zip(judged, found, strict=True)
+    return {account.id: result for account, result in told if isinstance(result, Decimal)}
+
+
 def _propose(
     desk: Desk,
     request: PlaceRequest,
@@ -260,6 +276,7 @@ def _propose(
     markets: Mapping[BrokerName, Market],
     use: Mapping[AccountId, DayUse],
     opposite: tuple[AccountId, ...],
+    results: Mapping[AccountId, Decimal],
 ) -> Proposal:
     spec, found = desk.spec(account), markets[account.broker]
     paper = spec.mode is Mode.PAPER
@@ -277,6 +294,7 @@ def _propose(
         opposite=opposite,
         now=desk.clock.now(),
         unreadable=found.problem,
+        result=results.get(account.id),
     )
     # A close is never blocked: it only lowers what is held, and its size comes from the position itself.
     against = checks.objections(case) if request.purpose is Purpose.ENTRY else []

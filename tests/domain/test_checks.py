@@ -14,6 +14,7 @@ from ordo_cli.domain.capabilities import Capabilities
 from ordo_cli.domain.checks import Case
 from ordo_cli.domain.instruments import Exchange, Instrument, Kind, parse_instrument
 from ordo_cli.domain.journal import DayUse
+from ordo_cli.domain.legs import Problem
 from ordo_cli.domain.limits import LimitBook, Limits, SelfCross
 from ordo_cli.domain.orders import OrderIntent, OrderType, Product, Validity
 from ordo_cli.domain.portfolio import Quote
@@ -85,6 +86,9 @@ def test_a_plain_order_meets_no_objection() -> None:
         (replace(CASE, use=DayUse(1, Decimal(2_490_000), 0)), "DAY_VALUE_MAX"),
         (replace(CASE, use=DayUse(200, Decimal(0), 0)), "DAY_ORDERS_MAX"),
         (replace(CASE, use=DayUse(60, Decimal(0), 50)), "OPEN_ORDERS_MAX"),
+        (replace(CASE, limits=Limits(loss_day_max=Decimal(5000)), result=Decimal(-5000)), "LOSS_DAY_MAX"),
+        (replace(CASE, limits=Limits(loss_day_max=Decimal(5000))), "LOSS_UNKNOWN"),
+        (replace(CASE, unreadable=Problem("MARKET_UNREADABLE", "nobody answers")), "MARKET_UNREADABLE"),
         (asking(buy(10, "1591")), "COLLAR_EXCEEDED"),
         (asking(sell(10, "1409")), "COLLAR_EXCEEDED"),
         (replace(CASE, opposite=("bob",), limits=Limits(self_cross=SelfCross.REFUSE)), "SELF_CROSS"),
@@ -115,6 +119,7 @@ def test_what_needs_a_confirmation(case: Case, code: str) -> None:
         replace(CASE, opposite=("bob",), limits=Limits(self_cross=SelfCross.ALLOW)),
         asking(buy(10, "1591"), limits=Limits(collar_pct=None)),
         asking(buy(133, "1500")),
+        replace(CASE, limits=Limits(loss_day_max=Decimal(5000)), result=Decimal(-4999)),
         asking(buy(10, None)),
         asking(buy(10, "1500"), quote=None, now=MONDAY_NOON + timedelta(hours=1)),  # judged at its own price
         asking(

@@ -12,7 +12,7 @@ from ordo_cli.brokers.base import Permit
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Target, parse_target
 from ordo_cli.domain.allocation import Split
-from ordo_cli.domain.errors import Invalid, KeyConflict, KillEngaged, LimitExceeded, NotFound, StoreFailed
+from ordo_cli.domain.errors import Invalid, KeyConflict, KillEngaged, LimitExceeded, NoAnswer, NotFound, StoreFailed
 from ordo_cli.domain.fanouts import FanOut, Outcome
 from ordo_cli.domain.kill import GLOBAL, Level, Scope, ScopeKind
 from ordo_cli.domain.legs import Evidence, Leg, Submission
@@ -412,3 +412,17 @@ async def test_a_close_passes_every_limit_and_every_switch_and_never_turns_a_pos
         await orders.close_position(desk, account, held, 5001)
     leg = await orders.close_position(desk, account, held, 5000)
     assert (leg.state, alice.book[0].side, alice.book[0].quantity) == ("filled", Side.BUY, 5000)
+
+
+async def test_an_account_that_lost_its_days_limit_sends_nothing_more(reopen: Opener, desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    await accounts.set_value(desk, "limits.accounts.alice.loss_day_max", "5000")
+    async with reopen() as later:
+        alice.position_rows = [Position(INFY, Product.MIS, 0, Decimal(0), None, Decimal(-5000), Decimal(0))]
+        with pytest.raises(LimitExceeded) as refusal:
+            await orders.place(later, request(buy()))
+        assert refusal.value.reason == "LOSS_DAY_MAX"
+        alice.unreadable = NoAnswer("silence")
+        with pytest.raises(LimitExceeded):
+            await orders.place(later, request(buy()))
+    assert alice.log.count("place") == 0
