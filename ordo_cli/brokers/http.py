@@ -15,9 +15,8 @@ from urllib.parse import urlencode
 import httpx
 
 from ordo_cli.brokers.base import Permit
-from ordo_cli.brokers.wire.exchange import Whole, whole_body
-from ordo_cli.brokers.wire.permits import PERMIT, SAFE, WHOLE, StandIn, Ungated
-from ordo_cli.brokers.wire.transport import WireTransport
+from ordo_cli.brokers.wire import Question, Reply, StandIn, Timeouts, Ungated, WireTransport
+from ordo_cli.brokers.wire.question import SAFE
 from ordo_cli.domain.errors import NoAnswer, OrdoError, Unreachable
 from ordo_cli.domain.seams import Chance, Clock
 from ordo_cli.domain.values import dataclass
@@ -30,32 +29,12 @@ LONGEST_RETRY_AFTER = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds for each part of an exchange, and for all of it."""
-
-    connect: float = 5.0
-    write: float = 5.0
-    read: float = 15.0
-    pool: float = 5.0
-    whole: float = 25.0
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """What a broker said: the status, the headers in lower case, and the JSON body with decimals as Decimal."""
 
     status: int
     headers: Mapping[str, str]
     body: Any
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """An answer as it came, its body not yet understood."""
-
-    status: int
-    headers: httpx.Headers
-    body: bytes
 
 
 Classify = Callable[[Answer], OrdoError | None]
@@ -89,15 +68,13 @@ class Http:
         headers: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
-        self._transport = transport if isinstance(transport, WireTransport | StandIn) else StandIn(transport)
+        self._wire = transport if isinstance(transport, WireTransport) else StandIn(transport)
         self._base_url = base_url.rstrip("/")
         self._host = httpx.URL(base_url).host
         self._clock = clock
         self._chance = chance
         self._classify = classify
-        times = timeouts or Timeouts()
-        self._timeout = {"connect": times.connect, "write": times.write, "read": times.read, "pool": times.pool}
-        self._whole = times.whole
+        self._timeouts = timeouts or Timeouts()
         self.headers = {"accept": "application/json", "accept-encoding": "gzip", "user-agent": "ordo-cli"}
         self.headers.update(headers or {})
 
@@ -107,7 +84,7 @@ class Http:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._transport.aclose()
+        await self._wire.aclose()
 
     # reads
 
@@ -121,11 +98,10 @@ class Http:
 
     async def warm(self, path: str | None = None, *, lines: int = 1) -> None:
         """Open connections ahead of orders; with a path, also ask for it once, which no order then has to wait for."""
-        if isinstance(self._transport, WireTransport):
-            try:
-                await self._transport.warm(lines, connect=self._timeout["connect"])
-            except httpx.TransportError as error:
-                raise Unreachable(f"{self._host} cannot be reached: {error}") from error
+        try:
+            await self._wire.warm(lines, connect=self._timeouts.connect)
+        except httpx.TransportError as error:
+            raise Unreachable(f"{self._host} cannot be reached: {error}") from error
         if path is not None:
             await self._read(path, None, self._judged)
 
@@ -164,7 +140,7 @@ class Http:
 
     # one exchange
 
-    async def _read(self, path: str, params: Mapping[str, str] | None, judge: Callable[[_Reply], T]) -> T:
+    async def _read(self, path: str, params: Mapping[str, str] | None, judge: Callable[[Reply], T]) -> T:
         return judge(await self._send("GET", path, params, Ungated(), b"", None))
 
     async def _send(
@@ -175,24 +151,17 @@ class Http:
         permit: Permit,
         content: bytes,
         headers: Mapping[str, str] | None,
-    ) -> _Reply:
+    ) -> Reply:
         try:
-            url, host = _place(self._base_url, path)
+            url, target, host = _place(self._base_url, path)
             if params is not None:
                 url = url.copy_merge_params(params)
+                target = url.raw_path
             every = {"host": host, **self.headers, **(headers or {})}
             if content or method not in SAFE:
                 every["content-length"] = str(len(content))
-            # Encoded headers and a stream take a third of the time that httpx needs to find these out by itself.
-            request = httpx.Request(
-                method,
-                url,
-                headers=[(name.encode(), value.encode()) for name, value in every.items()],
-                stream=Whole(content),
-                extensions={PERMIT: permit, WHOLE: self._whole, "timeout": self._timeout},
-            )
-            response = await self._transport.handle_async_request(request)
-            return _Reply(response.status_code, response.headers, await whole_body(response))
+            pairs = [(name.encode(), value.encode()) for name, value in every.items()]
+            return await self._wire.ask(Question(method, url, target, pairs, content, permit, self._timeouts))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # The count decides, never the kind of error: the same reset comes before a byte and after all of them.
             what = str(error)[:200] or type(error).__name__
@@ -200,30 +169,30 @@ class Http:
                 raise Unreachable(f"nothing was sent to {self._host}: {what}") from error
             raise _Again(f"no answer from {self._host}: {what}") from error
 
-    def _judged(self, response: _Reply) -> Any:
-        status = response.status
+    def _judged(self, reply: Reply) -> Any:
+        status = reply.status
         if not 200 <= status < 300 and not 400 <= status < 500:
-            self._unclear(response, f"answered with status {status}")
+            self._unclear(reply, f"answered with status {status}")
         try:
-            body = decode_json(response.body)
+            body = decode_json(reply.body)
         except (ValueError, RecursionError) as error:
-            self._unclear(response, f"gave an answer that is not JSON (status {status})", error)
-        problem = self._classify(Answer(status, response.headers, body))
+            self._unclear(reply, f"gave an answer that is not JSON (status {status})", error)
+        problem = self._classify(Answer(status, _texts(reply), body))
         if problem is not None:
             raise problem
         if status >= 400:
-            self._unclear(response, f"answered with status {status}, whose meaning is not certain")
+            self._unclear(reply, f"answered with status {status}, whose meaning is not certain")
         return body
 
-    def _file(self, response: _Reply) -> bytes:
-        if response.status != 200:
-            self._unclear(response, f"answered with status {response.status}")
-        return response.body
+    def _file(self, reply: Reply) -> bytes:
+        if reply.status != 200:
+            self._unclear(reply, f"answered with status {reply.status}")
+        return reply.body
 
-    def _unclear(self, response: _Reply, what: str, cause: Exception | None = None) -> NoReturn:
-        status = response.status
+    def _unclear(self, reply: Reply, what: str, cause: Exception | None = None) -> NoReturn:
+        status = reply.status
         if status >= 500 or status == 429 or status < 300:
-            raise _Again(f"{self._host} {what}", retry_after=response.headers.get("retry-after")) from cause
+            raise _Again(f"{self._host} {what}", retry_after=_texts(reply).get("retry-after")) from cause
         raise NoAnswer(f"{self._host} {what}") from cause
 
     # reads again
@@ -277,12 +246,16 @@ class _Again(NoAnswer):
 
 
 @functools.lru_cache(maxsize=512)
-def _place(base_url: str, path: str) -> tuple[httpx.URL, str]:
+def _place(base_url: str, path: str) -> tuple[httpx.URL, bytes, str]:
     # Parsing takes longer than all else of building a request, and orders go to the same few paths.
     if not path.startswith("/"):
         raise httpx.InvalidURL(f"{path!r} is not a path of the broker's host")
     url = httpx.URL(base_url + path)
-    return url, url.netloc.decode("ascii")
+    return url, url.raw_path, url.netloc.decode("ascii")
+
+
+def _texts(reply: Reply) -> dict[str, str]:
+    return {name.decode("ascii"): value.decode("latin-1") for name, value in reply.headers}
 
 
 def decode_json(body: bytes) -> Any:

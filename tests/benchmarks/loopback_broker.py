@@ -11,8 +11,8 @@ import httpx
 
 from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Permit, RateLimits, Tools
 from ordo_cli.brokers.codes import Codes
-from ordo_cli.brokers.http import Http, Timeouts
-from ordo_cli.brokers.wire import Route, WireTransport
+from ordo_cli.brokers.http import Http
+from ordo_cli.brokers.wire import Route, Timeouts, WireTransport
 from ordo_cli.domain.accounts import Account, BrokerName
 from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.instruments import Exchange

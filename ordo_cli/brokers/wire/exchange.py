@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
 
 import httpx
 
-Pair = tuple[bytes, bytes]
+from ordo_cli.brokers.wire.question import Pair, Reply
+from ordo_cli.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,6 @@ _TRAILER = re.compile(_FIELD)
 _LINE = 1024  # bytes of a chunk's size with whatever a server adds to it, or of a trailer
 _NOT_PASSED_ON = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 """True of the bytes on the wire, no longer of the body that is handed out: joined, and unpacked."""
-
-
-class Whole(httpx.ByteStream):
-    """A body that is all here: httpx would put it together again, in three times the time of the rest of its work."""
-
-    def __init__(self, body: bytes) -> None:
-        super().__init__(body)
-        self.body = body
-
-
-async def whole_body(message: httpx.Request | httpx.Response) -> bytes:
-    """The body, read if it has to be."""
-    return message.stream.body if isinstance(message.stream, Whole) else await message.aread()
 
 
 class Exchange:
@@ -90,13 +77,11 @@ class Exchange:
         """Nothing is left over on either side, so that the connection may carry another exchange."""
         return self.whole and self._lasting and not self._buffer
 
-    def answer(self) -> httpx.Response:
-        """The whole answer, unpacked, in httpx's type."""
+    def reply(self) -> Reply:
+        """The whole answer, unpacked."""
         codings = [value.lower() for name, value in self._headers if name == b"content-encoding"]
         headers = [pair for pair in self._headers if pair[0] not in _NOT_PASSED_ON]
-        return httpx.Response(
-            self.status, headers=headers, stream=Whole(_unpacked(bytes(self._body), codings, self._limits.body))
-        )
+        return Reply(self.status, headers, _unpacked(bytes(self._body), codings, self._limits.body))
 
     # the steps
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
-from math import inf
-from typing import cast
 
 import httpx
 
-from ordo_cli.brokers.wire.exchange import Exchange, Limits, whole_body
+from ordo_cli.brokers.base import Permit
+from ordo_cli.brokers.wire.exchange import Exchange, Limits
 from ordo_cli.brokers.wire.line import Line, Waits
-from ordo_cli.brokers.wire.permits import WHOLE, permit_of
+from ordo_cli.brokers.wire.question import SAFE, Question, Reply, Timeouts, Ungated
 from ordo_cli.brokers.wire.route import Route
+
+PERMIT = "ordo.permit"
+"""The name under which an httpx.Request carries its permit, among its extensions."""
 
 IDLE_SECONDS = 20.0
 """How long an unused line is trusted. Servers close theirs later; to write while one does would cost an UNKNOWN."""
@@ -31,30 +33,55 @@ class WireTransport(httpx.AsyncBaseTransport):
         self._idle: list[Line] = []
         self._busy: set[Line] = set()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Ask, and wait for the whole answer. Raises httpx.TransportError, or what the permit raises: no byte left."""
-        permit = permit_of(request)
-        if not self._route.leads_to(request.url):
-            raise httpx.LocalProtocolError(f"{request.url.host} is not the host of this connection")
-        exchange = await self._exchange(request)
-        timeout = request.extensions.get("timeout", {})
-        started = asyncio.get_running_loop().time()
-        whole = _seconds(request.extensions.get(WHOLE))
-        line = await self._check_out(_seconds(timeout.get("pool")), min(_seconds(timeout.get("connect")), whole))
+    async def ask(self, question: Question) -> Reply:
+        """Write it once and wait for the whole answer.
+
+        Raises httpx.TransportError, or what the permit raises: then no byte has left.
+        """
+        question.require_fresh_permit()
+        permit, times = question.permit, question.timeouts
+        exchange = Exchange(question.method.encode(), question.target, question.headers, question.body, self._limits)
+        started = self._loop_time()
+        line = await self._check_out(times.pool, min(times.connect, times.whole))
         try:
-            left = whole - (asyncio.get_running_loop().time() - started)
-            waits = Waits(_seconds(timeout.get("write")), _seconds(timeout.get("read")), left)
-            answered = line.listen(exchange, waits)
+            left = times.whole - (self._loop_time() - started)
+            answered = line.listen(exchange, Waits(times.write, times.read, left))
             # From here to the write nothing is awaited: what the permit has seen is still so when the bytes leave.
             with permit.passing():
                 permit.bytes_sent += len(exchange.question)
                 line.write(exchange.question)
             await answered
-            return exchange.answer()
+            return exchange.reply()
         finally:
-            self._check_in(line, unused=not permit.bytes_sent, clean=exchange.whole and exchange.clean)
+            self._check_in(line, unused=not permit.bytes_sent, clean=exchange.clean)
 
-    async def warm(self, count: int = 1, *, connect: float | None = None) -> None:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The same for whoever has an httpx.AsyncClient over this transport."""
+        if not self._route.leads_to(request.url):
+            raise httpx.LocalProtocolError(f"{request.url.host} is not the host of this connection")
+        permit: Permit | None = request.extensions.get(PERMIT)
+        if permit is None and request.method not in SAFE:
+            raise httpx.LocalProtocolError(f"a {request.method} needs a permit")
+        body = await request.aread()
+        headers = request.headers.raw
+        if "transfer-encoding" in request.headers:  # the body came in pieces and is now whole: its length can be told
+            headers = [pair for pair in headers if pair[0].lower() not in (b"transfer-encoding", b"content-length")]
+            headers.append((b"Content-Length", b"%d" % len(body)))
+        timeout = {name: limit for name, limit in request.extensions.get("timeout", {}).items() if limit is not None}
+        reply = await self.ask(
+            Question(
+                request.method,
+                request.url,
+                request.url.raw_path,
+                headers,
+                body,
+                permit or Ungated(),
+                Timeouts(**timeout),
+            )
+        )
+        return httpx.Response(reply.status, headers=reply.headers, content=reply.body)
+
+    async def warm(self, count: int = 1, *, connect: float = 5.0) -> None:
         """Have that many lines open and idle, TLS done. Raises httpx.TransportError when one cannot be opened."""
         failure: BaseException | None = None
         idle, self._idle = self._idle, []  # taken out while they are looked at: nobody may check one out meanwhile
@@ -64,7 +91,7 @@ class WireTransport(httpx.AsyncBaseTransport):
             else:
                 line.abort()
         missing = range(count - len(self._idle))
-        for opened in await asyncio.gather(*(self._open(_seconds(connect)) for _ in missing), return_exceptions=True):
+        for opened in await asyncio.gather(*(self._open(connect) for _ in missing), return_exceptions=True):
             if isinstance(opened, BaseException):
                 failure = opened
             else:
@@ -79,18 +106,10 @@ class WireTransport(httpx.AsyncBaseTransport):
         # One turn of the loop, so that the sockets are closed when this returns.
         await asyncio.sleep(0)
 
-    async def _exchange(self, request: httpx.Request) -> Exchange:
-        body = await whole_body(request)
-        headers = request.headers.raw
-        if "transfer-encoding" in request.headers:  # the body came in pieces and is now whole: its length can be told
-            headers = [pair for pair in headers if pair[0].lower() not in (b"transfer-encoding", b"content-length")]
-            headers.append((b"Content-Length", b"%d" % len(body)))
-        return Exchange(request.method.encode("ascii"), request.url.raw_path, headers, body, self._limits)
-
     async def _check_out(self, pool: float, connect: float) -> Line:
         try:
             # A timer only for who must wait; to acquire what is free does not even give up the turn.
-            async with asyncio.timeout(pool) if self._free.locked() and pool < inf else nullcontext():
+            async with asyncio.timeout(pool) if self._free.locked() else nullcontext():
                 await self._free.acquire()
         except TimeoutError as error:
             raise httpx.PoolTimeout("all of the account's connections are in use") from error
@@ -112,7 +131,7 @@ class WireTransport(httpx.AsyncBaseTransport):
 
     async def _open(self, connect: float) -> Line:
         try:
-            async with asyncio.timeout(None if connect == inf else connect):
+            async with asyncio.timeout(connect):
                 line = await self._route.open()
         except TimeoutError as error:
             raise httpx.ConnectTimeout(f"no connection to {self._route.host} in time") from error
@@ -129,10 +148,9 @@ class WireTransport(httpx.AsyncBaseTransport):
         else:
             line.abort()
 
+    def _loop_time(self) -> float:
+        return asyncio.get_running_loop().time()
+
     def _keep(self, line: Line) -> None:
-        line.idle_until = asyncio.get_running_loop().time() + self._idle_seconds
+        line.idle_until = self._loop_time() + self._idle_seconds
         self._idle.append(line)
-
-
-def _seconds(value: object) -> float:
-    return inf if value is None else cast(float, value)

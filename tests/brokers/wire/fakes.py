@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import httpx
 
-from ordo_cli.brokers.http import Answer, Http, Timeouts
-from ordo_cli.brokers.wire import Limits, Route, WireTransport
+from ordo_cli.brokers.http import Answer, Http
+from ordo_cli.brokers.wire import Limits, Route, Timeouts, WireTransport
 from ordo_cli.domain.errors import OrdoError, Rejected
 from ordo_cli.machine import SystemClock
 from tests.brokers.wire.server import RawServer

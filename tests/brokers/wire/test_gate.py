@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ordo_cli import arming
-from ordo_cli.brokers.wire import Route, StandIn, Ungated, WireTransport
+from ordo_cli.brokers.wire import Route, Ungated, WireTransport
 from ordo_cli.domain.errors import KillEngaged, NoAnswer, Refused, Unreachable
 from ordo_cli.domain.kill import GLOBAL
 from ordo_cli.gate import Gate
@@ -251,5 +251,5 @@ async def test_a_mock_can_be_a_respx_router() -> None:
 
     router = respx.Router()
     router.post("https://broker.example/orders").respond(json={"id": "1"})
-    async with http_over(StandIn(httpx.MockTransport(router.async_handler)), "https://broker.example") as http:
+    async with http_over(httpx.MockTransport(router.async_handler), "https://broker.example") as http:
         assert await http.post("/orders", permit=Leave(), json={}) == {"id": "1"}

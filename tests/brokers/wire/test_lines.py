@@ -9,8 +9,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from ordo_cli.brokers.http import Http, Timeouts
-from ordo_cli.brokers.wire import Route, Ungated, WireTransport
+from ordo_cli.brokers.http import Http
+from ordo_cli.brokers.wire import Route, Timeouts, Ungated, WireTransport
 from ordo_cli.domain.errors import NoAnswer, Rejected, Unreachable
 from tests.brokers.wire.conftest import Carriage
 from tests.brokers.wire.fakes import SHORT, Leave, http_to
