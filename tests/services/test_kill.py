@@ -13,6 +13,7 @@ import pytest
 
 from ordo_cli import arming, press
 from ordo_cli.desk import Desk
+from ordo_cli.domain.accounts import Target
 from ordo_cli.domain.errors import Invalid, KillEngaged, NotFound, Refused
 from ordo_cli.domain.kill import GLOBAL, Level, Scope, ScopeKind
 from ordo_cli.home import Home
@@ -20,6 +21,7 @@ from ordo_cli.machine import SystemChance
 from ordo_cli.press import Press
 from ordo_cli.services import kill, orders, presses, startup
 from ordo_cli.services.kill import ScopeState
+from ordo_cli.services.planning import PlaceRequest
 from ordo_cli.store.driver import run_now
 from ordo_cli.store.switches import engage_body
 from tests.fakes import ScriptedBroker, buy, silent_after_accepting
@@ -48,7 +50,7 @@ def note(home: Home, scope: Scope, reason: str = "") -> None:
 async def test_a_running_fan_out_stops_where_it_is(desk: Desk, add: Add) -> None:
     alice, bob = await add("alice"), await add("bob")
 
-    request = orders.PlaceRequest(buy(), targets=_targets("alice", "bob"), confirmed=True)
+    request = PlaceRequest(buy(), targets=_targets("alice", "bob"), confirmed=True)
     desk = replace(desk, failpoint=lambda label: _kill_at(desk.home, label, "claiming"))
     fan_out = await orders.place(desk, request)
     assert alice.book == bob.book == []
@@ -60,7 +62,7 @@ async def test_a_running_fan_out_stops_where_it_is(desk: Desk, add: Add) -> None
 async def test_a_press_at_any_step_before_the_first_byte_leaves_no_order(desk: Desk, add: Add, label: str) -> None:
     broker = await add("alice")
     pressing = replace(desk, failpoint=lambda at: _kill_at(desk.home, at, label))
-    fan_out = await orders.place(pressing, orders.PlaceRequest(buy(), _targets("alice"), confirmed=True))
+    fan_out = await orders.place(pressing, PlaceRequest(buy(), _targets("alice"), confirmed=True))
     assert broker.book == []
     assert fan_out.killed
 
@@ -70,14 +72,14 @@ def _kill_at(home: Home, label: str, wanted: str) -> None:
         arming.disarm(home.run, "global", "")
 
 
-def _targets(*names: str) -> tuple[orders.Target, ...]:
-    return tuple(orders.Target(name) for name in names)
+def _targets(*names: str) -> tuple[Target, ...]:
+    return tuple(Target(name) for name in names)
 
 
 async def test_a_row_alone_stops_too(desk: Desk, add: Add) -> None:
     broker = await add("alice")
     await desk.store.switches.engage(ALICE, Level.BLOCK, "by row")
-    fan_out = await orders.place(desk, orders.PlaceRequest(buy(), _targets("alice"), confirmed=True))
+    fan_out = await orders.place(desk, PlaceRequest(buy(), _targets("alice"), confirmed=True))
     assert broker.book == []
     assert fan_out.killed
     assert (await state_of(desk, ALICE)).why == "engaged by its row; the arming file is still there"
@@ -86,7 +88,7 @@ async def test_a_row_alone_stops_too(desk: Desk, add: Add) -> None:
 async def test_a_press_that_is_only_noted_is_written_down_before_anything_is_placed(desk: Desk, add: Add) -> None:
     broker = await add("alice")
     note(desk.home, ALICE, "noted")
-    fan_out = await orders.place(desk, orders.PlaceRequest(buy(), _targets("alice"), confirmed=True))
+    fan_out = await orders.place(desk, PlaceRequest(buy(), _targets("alice"), confirmed=True))
     assert broker.book == []
     assert fan_out.killed
     row = (await state_of(desk, ALICE)).row
@@ -217,7 +219,7 @@ async def test_unknown_legs_keep_it_engaged_until_each_is_acknowledged(desk: Des
     broker: ScriptedBroker = await add("alice")
     await add("bob")
     broker.script = [silent_after_accepting]
-    fan_out = await orders.place(desk, orders.PlaceRequest(buy(), _targets("alice"), confirmed=True))
+    fan_out = await orders.place(desk, PlaceRequest(buy(), _targets("alice"), confirmed=True))
     leg = fan_out.legs[0].id
     for scope in (GLOBAL, ALICE, Scope(ScopeKind.ACCOUNT, "bob")):
         await kill.engage(desk, scope)
