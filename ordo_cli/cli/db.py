@@ -38,7 +38,7 @@ def upgrade(as_json: Json = False) -> None:
 
 @app.command(epilog="Example: ordo db check --json")
 def check(as_json: Json = False) -> None:
-    """Look at every page, reference and guard of the file, and follow the audit chain. Exit 1 when anything is wrong."""
+    """Look at every page, reference and guard of the file, and follow the audit chain. Exit 1 when one is not well."""
 
     async def work(desk: Desk) -> list[Finding]:
         from ordo_cli.services import databases
