@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
@@ -136,8 +136,9 @@ def lively() -> bool:
 
 def say(text: str) -> None:
     """Talk: progress, banners, notes. Standard error, so that results stay clean."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    with suppress(OSError, ValueError):  # nobody listens any more, which must not stop an order halfway
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 def warn(text: str) -> None:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 DONE, FAILED, USAGE, REFUSED, LOGIN, ALL_REFUSED, PARTIAL, UNKNOWN, NOT_YET, KILLED, NOT_FLAT = range(11)
 INTERRUPTED = 130
 
+MISHAPS = frozenset(Block) - {Block.KILL, Block.SESSION, Block.RISK, Block.DUPLICATE, Block.RATE} | {""}
+"""Why a leg was not sent although nothing spoke against it; every other code is a check that said no."""
+
 EXIT_CODES: dict[type[OrdoError], int] = {
     OrdoError: FAILED,
     Refused: REFUSED,
@@ -81,7 +84,7 @@ def _nothing_sent(fan_out: FanOut, interrupted: bool) -> int:
         return LOGIN
     if interrupted or Block.INTERRUPTED in codes:
         return INTERRUPTED
-    return REFUSED if codes & {Block.RISK, Block.DUPLICATE, "UNKNOWN_PENDING"} else FAILED
+    return FAILED if codes <= MISHAPS else REFUSED
 
 
 def _reached(working: OrderState | None, until: str) -> bool:

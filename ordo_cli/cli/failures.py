@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from ordo_cli.cli import door
-from ordo_cli.cli.exits import FAILED, USAGE, exit_code_for
+from ordo_cli.cli.exits import FAILED, INTERRUPTED, USAGE, exit_code_for
 from ordo_cli.cli.front import coloured, write_out
 from ordo_cli.domain.errors import OrdoError
 
@@ -29,6 +29,11 @@ def fail_as_bug(command: str, error: BaseException, *, as_json: bool) -> int:
     where = _write_traceback(command, error)
     sentence = f"a bug in ordo stopped this command ({type(error).__name__})"
     return _fail(command, "bug", sentence, f"details are in {where}" if where else None, FAILED, as_json=as_json)
+
+
+def fail_as_interrupted(command: str, *, as_json: bool) -> int:
+    """Somebody pressed Ctrl-C where nothing had to be finished first."""
+    return _fail(command, "interrupted", "interrupted", None, INTERRUPTED, as_json=as_json)
 
 
 def _fail(command: str, code: str, message: str, hint: str | None, exit_code: int, *, as_json: bool) -> int:

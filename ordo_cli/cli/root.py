@@ -11,8 +11,8 @@ from typer.core import MarkupMode, TyperGroup
 from typer.main import get_command, get_group
 
 from ordo_cli.cli import door, failures, front
-from ordo_cli.cli.exits import INTERRUPTED
 from ordo_cli.cli.tree import ALIASES, entries
+from ordo_cli.cli.words import VERBS
 from ordo_cli.domain.errors import OrdoError
 
 ENTRIES = entries()
@@ -95,8 +95,7 @@ def call(words: list[str]) -> int:
     except typer.TyperException as error:
         return failures.fail_usage(command_of(words), error, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
-        door.say("interrupted")
-        return INTERRUPTED
+        return failures.fail_as_interrupted(command_of(words), as_json=as_json)
     except Exception as error:
         return failures.fail_as_bug(command_of(words), error, as_json=as_json)
 
@@ -109,5 +108,5 @@ def command_of(words: list[str]) -> str:
     first = named[0]
     if first in ALIASES:
         return ALIASES[first]
-    is_group = first in ENTRIES and ENTRIES[first][1] == "app"
-    return f"{first} {named[1]}" if is_group and len(named) > 1 else first
+    verb = next((word for word in words[1:2] if word in VERBS.get(first, ())), None)
+    return f"{first} {verb}" if verb else first
