@@ -161,6 +161,8 @@ class Leg:
         """The leg after news of its working life. Fills never fall and never pass the quantity."""
         if self.submission is not Submission.ACKED:
             raise IllegalMove(f"leg {self.id}: {self.submission} has no working life")
+        if working not in WORKING_MOVES:
+            raise IllegalMove(f"leg {self.id}: {working} says nothing of its life")
         if working is not self.working and self.working is not None and working not in WORKING_MOVES[self.working]:
             raise IllegalMove(f"leg {self.id}: {self.working} -> {working}")
         if not self.filled_quantity <= filled <= self.quantity:

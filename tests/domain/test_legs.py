@@ -91,6 +91,12 @@ def test_a_working_life_follows_its_table(before: OrderState, after: OrderState)
             leg.live(after, 0)
 
 
+@pytest.mark.parametrize("before", [None, *WORKING_MOVES])
+def test_a_word_that_no_table_knows_is_no_life(before: OrderState | None) -> None:
+    with pytest.raises(IllegalMove):
+        at(Submission.ACKED, working=before).live(OrderState.UNCLEAR, 0)
+
+
 @pytest.mark.parametrize("state", sorted(FINAL))
 def test_nothing_follows_an_end(state: OrderState) -> None:
     assert not WORKING_MOVES[state]
