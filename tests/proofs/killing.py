@@ -1,9 +1,9 @@
 """Kill proof: `ordo kill` pressed at random moments of a fan-out that several processes are sending.
 
 `python -m tests.proofs.killing RUNS SEED [LEGS [WAY…]]` prints one JSON line with what it found. Each run sends one
-order to every account, from several forked processes at once, starts the real `ordo kill` at a random moment, and then asks the
-exchange when each order let go its first byte: none may after the command returned. Some runs press on a full disk,
-with a locked database, or while a sender stands still between any two of its instructions.
+order to every account, from several forked processes at once, starts the real `ordo kill` at a random moment, and then
+asks the exchange when each order let go its first byte: none may after the command returned. Some runs press on a full
+disk, with a locked database, or while a sender stands still: anywhere, or between its last check and its first byte.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
+from ordo_cli import arming
 from ordo_cli.brokers.paper import oracle
 from ordo_cli.brokers.paper.exchange import Exchange
 from ordo_cli.desk import open_desk
@@ -43,7 +44,7 @@ from tests.fakes import buy
 
 PROCESSES = 4
 ENTRY = "import sys; from ordo_cli.__main__ import main; sys.exit(main())"
-WAYS = ("plain", "plain", "locked", "full", "stopped", "stopped")
+WAYS = ("plain", "plain", "locked", "full", "stopped", "stopped in the gate")
 CLOCK = SystemClock()
 AT_BROKER = {Submission.ACKED, Submission.REJECTED}
 
@@ -131,9 +132,8 @@ def _full_disk() -> None:
 @contextmanager
 def trouble(home: Home, way: str, senders: list[int], luck: random.Random) -> Iterator[None]:
     """What makes this press harder; over when the command has returned."""
-    if way == "stopped":
-        stopped = luck.choice(senders)
-        os.kill(stopped, signal.SIGSTOP)
+    if way.startswith("stopped"):
+        stopped = stop(home, senders, luck, tries=1 if way == "stopped" else 60)
         try:
             yield
         finally:
@@ -146,6 +146,17 @@ def trouble(home: Home, way: str, senders: list[int], luck: random.Random) -> It
         database.execute("BEGIN IMMEDIATE")
         yield
         database.execute("ROLLBACK")
+
+
+def stop(home: Home, senders: list[int], luck: random.Random, tries: int) -> int:
+    """Stop one sender, in so many tries inside the gate if it can be met there."""
+    while True:
+        sender, tries = luck.choice(senders), tries - 1
+        os.kill(sender, signal.SIGSTOP)
+        if tries == 0 or sender in arming.waiting(home.run):
+            return sender
+        os.kill(sender, signal.SIGCONT)
+        time.sleep(luck.uniform(0, 0.002))
 
 
 def one(home: Home, way: str, moment: float, luck: random.Random) -> Run:
