@@ -5,7 +5,7 @@ Light on purpose (no json, dataclasses or enum): the kill switch writes its row 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 try:
     from _sha2 import sha256  # type: ignore[import-not-found]  # hashlib's own fallback: loading OpenSSL would cost 3 ms
@@ -20,27 +20,28 @@ TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
 TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
 PREFIX = b"ordo-audit-v1\0"
 GENESIS = bytes(32)  # what the first row is tied to
 EXACT = 2**53  # integers beyond it are text, since many readers of JSON would round them
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def link(previous: bytes, body: str, hashing: Any = sha256) -> bytes:
+def link(previous: bytes, body: str) -> bytes:
     """The hash of a row: of the row before and of its own body, so that no row can change or go unseen."""
-    digest: bytes = hashing(PREFIX + previous + body.encode("ascii")).digest()
+    digest: bytes = sha256(PREFIX + previous + body.encode("ascii")).digest()
     return digest
 
 
 def instant(at: int) -> str:
     """A time in microseconds since 1970 as the log writes it."""
-    return (EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    second, micro = divmod(at, 1_000_000)
+    return f"{datetime.fromtimestamp(second, UTC).isoformat()[:19]}.{micro:06}Z"
 
 
 def canonical(value: object) -> str:
     """The one JSON text of a value: sorted keys, text in NFC and escaped, no floats: those raise TypeError."""
+    if type(value) is str and value.isascii():
+        return quoted(value)
     if isinstance(value, str):
         return quoted(str(value) if value.isascii() else _composed(value))
     if value is None:
