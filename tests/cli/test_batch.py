@@ -198,7 +198,10 @@ def test_the_first_signal_ends_the_run_and_the_next_run_sends_the_rest(ordo: Ord
     assert 2 <= sum(row["outcome"] == "success" for row in stopped["rows"]) < 20
     rest = data(ordo("batch", "run", file, "--json")[1])["rows"]
     # The one row that was on its way keeps the answer that it was stopped; all others are sent, each once.
-    assert sum(row["outcome"] == "success" for row in rest) >= 19
+    missing = [
+        (row["line"], row["outcome"], row["problem"], row["fanout"]) for row in rest if row["outcome"] != "success"
+    ]
+    assert len(missing) <= 1, missing
     sent = [row["quantity"] for row in data(ordo("orders", "slow", "--json")[1])["rows"]]
     assert len(sent) == len(set(sent)) >= 19
 
