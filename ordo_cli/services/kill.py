@@ -204,11 +204,13 @@ def _look(desk: Desk, scope: Scope, row: Switch | None) -> ScopeState:
     path = arming.path_of(desk.home.run, scope.kind, scope.name)
     try:
         arming.private_folder(os.path.dirname(path))
-        arming.armed(path)
+        epoch = arming.epoch_of(arming.armed(path))
     except FileNotFoundError:
         return ScopeState(scope, False, None, row)
     except OSError as problem:
         return ScopeState(scope, False, f"its arming file cannot be trusted: {problem.strerror or problem}", row)
+    if row is not None and epoch != row.epoch:
+        return ScopeState(scope, False, f"its arming file is of epoch {epoch}, not {row.epoch}", row)
     return ScopeState(scope, True, None, row)
 
 

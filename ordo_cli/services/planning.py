@@ -18,7 +18,7 @@ from ordo_cli.domain.fanouts import FanOut, Mode
 from ordo_cli.domain.instruments import Instrument
 from ordo_cli.domain.journal import DayLimits, DayUse
 from ordo_cli.domain.keys import check_key, fingerprint, new_key
-from ordo_cli.domain.kill import GLOBAL, scopes_over
+from ordo_cli.domain.kill import GLOBAL, Scope, scopes_over
 from ordo_cli.domain.legs import Block, FanOutId, Leg, LegId, Problem, Purpose, Submission
 from ordo_cli.domain.limits import Limits
 from ordo_cli.domain.orders import OrderIntent
@@ -137,6 +137,8 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
         for account in accounts
         if account.id in shares.shares
     )
+    epochs = {} if closing else {switch.scope: switch.epoch for switch in await desk.store.switches.all()}
+    proposals = tuple(_of_this_epoch(proposal, epochs) for proposal in proposals)
     refusal = _too_big(desk, request, proposals)
     return Preview(request, mode, proposals, shares.rest, shares.without, refusal, day)
 
@@ -313,6 +315,16 @@ def _arming(desk: Desk, account: Account) -> tuple[Stamps | None, Problem | None
         return desk.gate.stamps(scopes_over(account)), None
     except KillEngaged as error:
         return None, Problem(Block.KILL, error.message, error.hint)
+
+
+def _of_this_epoch(proposal: Proposal, epochs: Mapping[Scope, int]) -> Proposal:
+    """The proposal, stopped when an arming file is not of its record's epoch: one brought back by hand arms nothing."""
+    stamps = proposal.stamps.epochs if proposal.stamps is not None else {}
+    strange = next((scope for scope, epoch in stamps.items() if epochs.get(scope) != epoch), None)
+    if strange is None:
+        return proposal
+    problem = Problem(Block.KILL, f"the arming file of {strange} is not of its record's epoch", "see: ordo kill status")
+    return replace(proposal, stamps=None, objections=(Objection(problem), *proposal.objections))
 
 
 def _day_limits(desk: Desk, account: Account, limits: Limits, paper: bool) -> DayLimits:

@@ -97,6 +97,19 @@ async def test_a_press_that_is_only_noted_is_written_down_before_anything_is_pla
     assert row.reason == "noted (pressed at 2025-11-24T16:00:00Z, written down later)"
 
 
+@pytest.mark.parametrize("scope", [GLOBAL, ALICE], ids=str)
+async def test_an_old_arming_file_brought_back_by_hand_arms_nothing(desk: Desk, add: Add, scope: Scope) -> None:
+    broker = await add("alice")
+    old = path_of(desk, scope).read_bytes()
+    await kill.engage(desk, scope)
+    await kill.release(desk, scope, "released once")
+    path_of(desk, scope).write_bytes(old)
+    with pytest.raises(KillEngaged, match="epoch"):
+        await place(desk, buy(), "alice")
+    assert broker.book == []
+    assert (await state_of(desk, scope)).why == "its arming file is of epoch 1, not 2"
+
+
 # How it stands.
 
 
