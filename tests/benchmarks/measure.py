@@ -47,6 +47,8 @@ class Row:
         def reached(bound: float | None) -> bool:
             return bound is None or (self.ratio >= bound if self.more_is_better else self.ratio <= bound)
 
+        if self.must is None and self.aim is None:
+            return "-"  # it explains the row above and has no bound of its own
         if not reached(self.must):
             return "MISSED"
         return "aim" if reached(self.aim) else "must"
