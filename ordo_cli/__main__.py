@@ -28,8 +28,17 @@ def _clean_up(words: list[str], outcome: "Outcome") -> int:
     return clean_up(words, outcome)
 
 
+def _no_stream_missing() -> None:
+    """Where a stream was closed (`2>&-`) the next file opened gets its number, and talk would go into the database."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  # it stays open to the end
+
+
 def start() -> None:
     """What the installed `ordo` calls: run, and leave at once. Taking 200 modules apart politely costs 20 ms."""
+    _no_stream_missing()
     code = main()
     for stream in (sys.stdout, sys.stderr):
         try:  # noqa: SIM105  # contextlib would cost a kill 2 ms

@@ -18,7 +18,7 @@ from ordo_cli.cli.front import coloured, write_out
 from ordo_cli.domain.errors import Invalid, Refused
 from ordo_cli.domain.moments import moment_text
 from ordo_cli.domain.money import text_of
-from ordo_cli.domain.values import dataclass, field
+from ordo_cli.domain.values import dataclass
 
 if TYPE_CHECKING:
     from ordo_cli.desk import Desk
@@ -37,7 +37,8 @@ class Invocation:
 
     home: str | None = None
     no_input: bool = False
-    interrupted: bool = field(default=False)
+    interrupted: bool = False
+    above: Callable[[str], None] | None = None  # prints above a live table, which else would paint over the talk
 
 
 _invocation: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
@@ -136,9 +137,18 @@ def lively() -> bool:
 
 def say(text: str) -> None:
     """Talk: progress, banners, notes. Standard error, so that results stay clean."""
+    above = _current().above
     with suppress(OSError, ValueError):  # nobody listens any more, which must not stop an order halfway
+        if above is not None:
+            above(text)
+            return
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
+
+
+def talk_above(printer: Callable[[str], None] | None) -> None:
+    """While a live table stands on standard error, talk is printed above it by whoever draws it."""
+    _current().above = printer
 
 
 def warn(text: str) -> None:

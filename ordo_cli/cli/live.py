@@ -37,6 +37,7 @@ class Board:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live is not None:
+            door.talk_above(None)
             self._live.stop()
             self._live = None
 
@@ -62,6 +63,12 @@ class Board:
         door.say(f"fan-out {fan_out.id} key {show.cleaned(fan_out.key)}{again}")
         if self._lively and not fan_out.replayed:
             self._live = _live(self)
+            door.talk_above(self._print_above)
+
+    def _print_above(self, text: str) -> None:
+        from rich.text import Text
+
+        self._live.console.print(Text.from_ansi(text.lstrip("\n")))
 
     def _tell(self, leg: Leg) -> None:
         if self._quiet or leg.state in QUIET or self._told.get(leg.id) == leg.state:

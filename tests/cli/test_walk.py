@@ -341,6 +341,4 @@ def refuse(number: str) -> None:
 
 def test_money_in_json_is_text_wherever_it_stands(cli: Run) -> None:
     for command in ("positions", "funds", "orders", "trades"):
-        with pytest.raises(AssertionError, match="^1"):
-            json.loads("1.5", parse_float=refuse)
         json.loads(cli(command, "--json").out, parse_float=refuse)
