@@ -13,6 +13,7 @@ from ordo_cli.domain.errors import Busy
 from ordo_cli.domain.fanouts import Outcome
 from ordo_cli.domain.kill import Scope, ScopeKind
 from ordo_cli.domain.orders import OrderIntent, Tag
+from ordo_cli.machine import SystemDisk
 from ordo_cli.services import batch, kill
 from ordo_cli.services.batch import Halt, Report, Result
 from tests.fakes import FakeClock, ScriptedBroker, refusing, silent_after_accepting
@@ -186,3 +187,17 @@ async def test_one_run_at_a_time(desk: Desk, add: Add, reopen: Opener) -> None:
             with pytest.raises(Busy, match="batch"):
                 await batch.run(desk, [row(2)], "b")
         assert outcomes(await batch.run(desk, [row(2)], "b")) == [Outcome.SUCCESS]
+
+
+class FullDisk(SystemDisk):
+    def free(self, path: str) -> tuple[int, int]:
+        return 0, 10**12
+
+
+async def test_a_full_disk_ends_the_run_before_the_first_row(desk: Desk, add: Add, reopen: Opener) -> None:
+    alice = await add("alice")
+    async with reopen(disk=FullDisk()) as full:
+        report = await batch.run(full, [row(2), row(3)], "b")
+    assert report.halt is Halt.STORE
+    assert [result.problem.code for result in report.results if result.problem] == ["STORE", "STORE"]
+    assert not alice.book
