@@ -19,7 +19,7 @@ REJECTIONS = {
     "NOT_OPEN": "order {order} is already {state}",
     "QUANTITY": "quantity {quantity} is not above the {filled} that are already filled",
     "CHANGE": "a {type} order has no {what} to change",
-    "REFUSED": "this account refuses every order, as it was told to",
+    "REFUSED": "this account refuses every order with {code}, as it was told to",
     "SESSION": "the session of this account has expired",
 }
 
@@ -27,9 +27,7 @@ REJECTIONS = {
 class Rejection(Exception):
     """A definitive no, inside the exchange; the broker's line turns it into ordo's Rejected."""
 
-    def __init__(self, code: str, **facts: object) -> None:
+    def __init__(self, code: str, *, asked_for: bool = False, **facts: object) -> None:
         self.code = code
-        self.message = REJECTIONS.get(code, "refused with {code}, as this account was told to").format(
-            code=code, **facts
-        )
+        self.message = REJECTIONS["REFUSED" if asked_for else code].format(code=code, **facts)
         super().__init__(self.message)

@@ -104,7 +104,7 @@ class Counter:
 
     def _admit(self, order: Order, body: str, fields: dict[str, str], at: int) -> Listing:
         if fields.get("refuse"):
-            raise Rejection(fields["refuse"], **_facts_of(order))
+            raise Rejection(fields["refuse"], asked_for=True)
         if fields.get("guard"):
             self._refuse_duplicate(order, body, at)
         item = listing(order.instrument, order.day)
@@ -189,37 +189,3 @@ def _known(order: Order) -> Listing:
     item = listing(order.instrument, None)
     assert item is not None
     return item
-
-
-def _facts_of(order: Order) -> dict[str, object]:
-    """What the sentence of any code may want to name, for a refusal that was asked for."""
-    unknown = "?"
-    return {
-        "instrument": order.instrument,
-        "product": order.product.upper(),
-        "quantity": order.quantity,
-        "order": order.number,
-        "side": "buy" if order.side > 0 else "sell",
-        "type": order.type,
-        "state": REJECTED,
-        "filled": 0,
-        **dict.fromkeys(
-            [
-                "lot",
-                "freeze",
-                "what",
-                "price",
-                "tick",
-                "lower",
-                "upper",
-                "word",
-                "last",
-                "needed",
-                "available",
-                "free",
-                "seconds",
-                "limit",
-            ],
-            unknown,
-        ),
-    }

@@ -51,7 +51,7 @@ SATURDAY_NOON = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
         ("MARGIN", (SELL, 40_000, "1500"), {}, "needs 12000000.00"),
         ("HOLDINGS", (SELL, 1, "1500"), {"product": Product.CNC}, "sells 1 and 0 are free to sell"),
         ("REFUSED", (BUY, 1, "1500"), {"behaviour": Behaviour(refuse="REFUSED")}, "as it was told to"),
-        ("LATE_FEE", (BUY, 1, "1500"), {"behaviour": Behaviour(refuse="LATE_FEE")}, "refused with LATE_FEE"),
+        ("LATE_FEE", (BUY, 1, "1500"), {"behaviour": Behaviour(refuse="LATE_FEE")}, "with LATE_FEE, as it was told to"),
         ("SESSION", (BUY, 1, "1500"), {"behaviour": Behaviour(expired=True)}, "session"),
     ],
 )
