@@ -11,7 +11,6 @@ from ordo_cli.brokers.base import Tools
 from ordo_cli.domain.accounts import Account, Target, choose
 from ordo_cli.domain.errors import Invalid, NotFound
 from ordo_cli.domain.instruments import Instrument, InstrumentId
-from ordo_cli.domain.money import text_of
 from ordo_cli.domain.portfolio import Quote
 
 if TYPE_CHECKING:
@@ -40,18 +39,10 @@ async def search(desk: Desk, text: str, limit: int = 20, account: str | None = N
 
 async def set_price(desk: Desk, instrument: InstrumentId, price: Decimal | None) -> None:
     """Fix a price at the paper exchange, to rehearse with; None lets it move again. Raises NotFound or Invalid."""
-    from ordo_cli.brokers.paper import views  # only the paper exchange can be told a price, so only it is loaded
-    from ordo_cli.brokers.paper.amounts import to_units
-    from ordo_cli.brokers.paper.line import line
+    from ordo_cli.brokers import paper  # only the paper exchange can be told a price, so only it is loaded
 
     tools = Tools(desk.clock, desk.chance, Path(desk.home.data), options=desk.config.brokers.get("paper", {}))
-    async with line(tools) as shared:
-        known = await shared.run(views.instrument, shared.exchange, instrument)
-        if known is None:
-            raise NotFound(f"the paper exchange does not trade {instrument}", hint="ordo instrument search TEXT")
-        if price is not None and price % known.tick:
-            raise Invalid(f"{price} is not a multiple of the tick {text_of(known.tick)} of {instrument}")
-        await shared.run(shared.exchange.set_price, str(instrument), None if price is None else to_units(price))
+    await paper.set_price(tools, instrument, price)
 
 
 async def _line(desk: Desk, name: str | None) -> Broker:
