@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -95,7 +94,9 @@ class Checker:
 
     def take(self, page: Iterable[Stored]) -> bool:
         """Check these rows; False from the first bad one on."""
-        head, rows, wanted, sha256 = self.head, self.rows, self._wanted, hashlib.sha256
+        from hashlib import sha256  # OpenSSL's: twice as fast as the light one, and 3 ms that only a check pays
+
+        head, rows, wanted = self.head, self.rows, self._wanted
         for seq, at, kind, fan_out, body, digest in page:
             if seq != rows + 1:
                 return self._break(rows + 1, f"row {rows + 1} is missing")

@@ -90,11 +90,9 @@ class Database:
         bodies = [body for body, _ in batch]
         try:
             outcomes = await self._line.call(lambda connection: together(connection, bodies))
-        except BaseException as error:
-            outcomes = [Outcome(error=_as_failure(error))] * len(batch)
-            if not isinstance(error, Exception):
-                _answer(batch, outcomes)
-                raise
+        except Exception as error:  # not the database's: its thread is gone, or this is a bug of ours
+            lost = StoreFailed(f"the journal's writer stopped: {error!r}", hint="see: ordo doctor", code="STORE")
+            outcomes = [Outcome(error=lost)] * len(batch)
         _answer(batch, outcomes)
 
 
@@ -186,12 +184,6 @@ def _opened(outcome: Outcome) -> Any:
     if outcome.error is not None:
         raise outcome.error
     return outcome.value
-
-
-def _as_failure(error: BaseException) -> Exception:
-    if isinstance(error, sqlite3.Error):
-        return failed(error)
-    return StoreFailed(f"the journal's writer stopped: {error!r}", code="STORE")
 
 
 def _answer(batch: list[tuple[Made, asyncio.Future[Any]]], outcomes: list[Outcome]) -> None:

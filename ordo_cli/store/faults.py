@@ -12,9 +12,9 @@ SHOWN = 5
 
 def trouble_of(connection: sqlite3.Connection) -> str | None:
     """The first thing wrong with the file or its promise of durability, found quickly; None when all is well."""
-    found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    if found != "ok":
-        return f"the database is damaged: {found}"
+    damage = _damage(connection, "PRAGMA quick_check(1)")
+    if damage:
+        return f"the database is damaged: {damage[0]}"
     if connection.execute("PRAGMA synchronous").fetchone()[0] != FULL:
         return "commits are not forced to the disk"
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
@@ -24,11 +24,19 @@ def trouble_of(connection: sqlite3.Connection) -> str | None:
 
 def faults_of(connection: sqlite3.Connection) -> list[str]:
     """Everything wrong with the file itself; empty when all is well."""
-    damage = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({SHOWN})")]
-    if damage != ["ok"]:
+    damage = _damage(connection, f"PRAGMA integrity_check({SHOWN})")
+    if damage:
         return [f"damaged: {each}" for each in damage]
     dangling = [f"a row of {row[0]} belongs to no {row[2]}" for row in connection.execute("PRAGMA foreign_key_check")]
     return dangling[:SHOWN] + _missing(connection)
+
+
+def _damage(connection: sqlite3.Connection, pragma: str) -> list[str]:
+    try:
+        found = [str(row[0]) for row in connection.execute(pragma)]
+    except sqlite3.DatabaseError as error:  # so damaged that not even the check can walk it
+        return [str(error)]
+    return [] if found == ["ok"] else found
 
 
 def _missing(connection: sqlite3.Connection) -> list[str]:

@@ -18,6 +18,7 @@ from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.domain.kill import GLOBAL, Level
 from ordo_cli.domain.legs import LegId, Submission
 from ordo_cli.store.driver import connect, failed, run_now
+from ordo_cli.store.faults import faults_of, trouble_of
 from ordo_cli.store.store import Store
 from ordo_cli.store.switches import engage_body
 from tests.fakes import FakeClock
@@ -217,3 +218,54 @@ async def _contradicts_nothing(path: Path, reached: dict[str, str]) -> None:
                 assert str(leg.submission) in at_least[word]
         assert (await store.audit.verify()).state == "whole"
         assert await store.health() is None
+
+
+async def test_a_first_start_that_fails_leaves_an_empty_file_and_the_next_one_works(tmp_path: Path) -> None:
+    trouble, number = Trouble(), 0
+    while True:
+        number += 1
+        trouble.arm(number)
+        if await failure_of(_started(tmp_path / "ordo.db", trouble)) is None:
+            break
+        other = connect(str(tmp_path / "ordo.db"))
+        made = {name for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        other.close()
+        assert made == set() or "alembic_version" in made
+    assert number > 20
+    trouble.arm(0)
+    async with opened(tmp_path / "ordo.db") as store:
+        assert await store.health() is None
+        assert [row.after for row in await store.audit.rows({"type": "migration"})] == ["created"]
+
+
+async def _started(path: Path, trouble: Trouble) -> None:
+    async with opened(path, connector=connector(trouble)):
+        pass
+
+
+def test_what_weakens_the_promise_of_durability_is_named(tmp_path: Path) -> None:
+    connection = connect(str(tmp_path / "ordo.db"))
+    connection.execute("PRAGMA synchronous=NORMAL")
+    assert trouble_of(connection) == "commits are not forced to the disk"
+    connection.execute("PRAGMA synchronous=FULL")
+    assert trouble_of(connection) == "the database is not in write-ahead mode"
+    connection.close()
+
+
+def test_a_damaged_file_is_named_and_not_used(tmp_path: Path) -> None:
+    connection = connect(str(tmp_path / "ordo.db"))
+    connection.execute("CREATE TABLE t (x)")
+    connection.executemany("INSERT INTO t VALUES (?)", [("word" * 100,) for _ in range(500)])
+    connection.close()
+    whole = bytearray((tmp_path / "ordo.db").read_bytes())
+    whole[8192:8292] = bytes(range(100, 200))
+    (tmp_path / "ordo.db").write_bytes(whole)
+    connection = connect(str(tmp_path / "ordo.db"))
+    assert str(trouble_of(connection)).startswith("the database is damaged: ")
+    assert faults_of(connection)[0].startswith("damaged: ")
+    connection.close()
+
+
+def test_a_press_on_a_database_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreFailed, match="unable to open"):
+        run_now(str(tmp_path / "no" / "ordo.db"), engage_body("global", "", 1, None, "cli", 0.0))

@@ -124,3 +124,20 @@ async def test_reading_never_writes(tmp_path: Path) -> None:
     async with opened(tmp_path / "ordo.db") as store:
         await store.database.read(good, "k")
         assert await store.database.call(lambda c: c.execute("SELECT count(*) FROM keys").fetchone()) == (0,)
+
+
+async def test_when_the_line_is_gone_nobody_waits_for_ever(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ordo.db") as store:
+        database = store.database
+    with pytest.raises(StoreFailed, match="writer stopped"):
+        await database.run(good, "k")
+
+
+async def test_a_caller_that_gave_up_is_not_answered(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ordo.db") as store:
+        tasks = [asyncio.create_task(store.database.run(good, f"k{number}")) for number in range(3)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(each) for each in results] == [str, asyncio.CancelledError, str]
+        assert len(await store.audit.rows({"type": "test"})) == 3

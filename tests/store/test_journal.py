@@ -156,3 +156,16 @@ async def test_the_use_of_a_day_is_counted_per_account(tmp_path: Path) -> None:
         assert await store.journal.day_use(AccountId("bob"), DAY) == DayUse(0, Decimal(0), 0)
         assert (await store.journal.day_use(ALICE, DAY + timedelta(days=1))).orders == 0
         assert await store.journal.last_operations() == {ALICE: clock.now()}
+
+
+async def test_a_modified_quantity_is_kept_and_told(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    clock = FakeClock()
+    async with opened(tmp_path / "ordo.db", clock) as store:
+        await store.journal.open(fan_out("aa"), duplicate_window=None)
+        await store.journal.claim(LegId("aa-1"), terms(clock))
+        await store.journal.move(LegId("aa-1"), acked())
+        await store.journal.move(LegId("aa-1"), lambda leg: replace(leg, quantity=25), kind="modify")
+        assert (await store.journal.leg("aa-1"))[1].quantity == 25
+        assert (await store.audit.rows({"type": "modify"}))[0].data == {"quantity": 25}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ordo_cli.domain.errors import KeyConflict, StoreFailed
-from ordo_cli.domain.legs import Evidence, Leg, Problem, Purpose, Submission
+from ordo_cli.domain.errors import Invalid, KeyConflict, StoreFailed
+from ordo_cli.domain.legs import Evidence, Leg, LegId, Problem, Purpose, Submission
 from ordo_cli.domain.orders import BrokerOrderId, OrderState, Validity
 from tests.fakes import FakeClock, buy, sell
 from tests.store.making import acked, fan_out, opened, terms, unknown
@@ -192,3 +192,19 @@ async def test_a_plan_is_one_audit_row_with_every_verdict(tmp_path: Path) -> Non
         assert [row.ids for row in rows] == [{"fan_out": "aa"}, {"fan_out": "bb"}]
         assert rows[1].data["legs"] == ["bob 10 Obb1 blocked:DUPLICATE", "carol 10 Obb2 planned"]
         assert rows[1].data["intent"]["limit_price"] == "1500"
+
+
+async def test_a_leg_that_the_checks_blocked_keeps_their_reason(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ordo.db") as store:
+        await store.journal.open(fan_out("aa", "alice"), duplicate_window=10)
+        again = fan_out("bb", "alice")
+        blocked = again.legs[0].to(Submission.BLOCKED, problem=Problem("RISK", "too much"))
+        opened_one = await store.journal.open(replace(again, legs=(blocked,)), duplicate_window=10)
+    assert opened_one.legs[0].problem == Problem("RISK", "too much")
+
+
+@pytest.mark.parametrize("bad", ["aa", "aa-", "-1", "aa-01", "aa-0", "aa-x", "aa-\u0661"])
+async def test_a_leg_is_named_by_its_fan_out_and_number(tmp_path: Path, bad: str) -> None:
+    async with opened(tmp_path / "ordo.db") as store:
+        with pytest.raises(Invalid, match="is not a leg"):
+            await store.journal.move(LegId(bad), acked())
