@@ -122,18 +122,35 @@ def settle(leg: Leg, finding: Finding) -> Leg:
 
 def follow(leg: Leg, row: OrderReport) -> Leg:
     """The leg after its row in a book: fills never fall, an unclear word changes nothing, too many fills dispute it."""
-    if row.filled_quantity > leg.quantity:
-        return settle(leg, disputed(f"order {row.order_id} shows {row.filled_quantity} filled of {leg.quantity}"))
-    if row.state is OrderState.UNCLEAR or row.filled_quantity < leg.filled_quantity:
+    if row.filled_quantity > row.quantity:
+        return settle(leg, disputed(f"order {row.order_id} shows {row.filled_quantity} filled of {row.quantity}"))
+    if leg.working in FINAL and row.filled_quantity > leg.filled_quantity:
+        return settle(leg, disputed(f"order {row.order_id} was {leg.working} and fills have come since"))
+    if row.state is OrderState.UNCLEAR or row.filled_quantity < leg.filled_quantity or leg.working in FINAL:
         return leg
-    if leg.working in FINAL or (row.state is leg.working and row.filled_quantity == leg.filled_quantity):
-        return leg
-    if row.state in {OrderState.PENDING, OrderState.OPEN} and leg.working in {OrderState.OPEN, OrderState.PARTIAL}:
-        return leg
-    moved = leg.live(row.state, row.filled_quantity, row.average_price)
+    # A quantity that was changed, here or in the broker's own app, is what can fill now.
+    sized = leg if row.quantity == leg.quantity else replace(leg, quantity=row.quantity)
+    state = _working(row)
+    if state is leg.working and row.filled_quantity == leg.filled_quantity:
+        return sized
+    if state is OrderState.PENDING and leg.working is not None:
+        return sized
+    moved = sized.live(state, row.filled_quantity, row.average_price)
     if row.state is OrderState.REJECTED:
         return replace(moved, problem=Problem("REJECTED", row.message or "the exchange rejected it"))
     return moved
+
+
+def _working(row: OrderReport) -> OrderState:
+    """The state that the row's quantities allow: brokers differ in what they call an order with some of it filled."""
+    some, all_of_it = row.filled_quantity > 0, row.filled_quantity == row.quantity
+    if row.state in {OrderState.PENDING, OrderState.OPEN, OrderState.PARTIAL}:
+        return OrderState.PARTIAL if some else OrderState.OPEN if row.state is OrderState.PARTIAL else row.state
+    if row.state is OrderState.FILLED and not all_of_it:
+        return OrderState.PARTIAL if some else OrderState.OPEN
+    if row.state is OrderState.REJECTED and some:
+        return OrderState.CANCELLED  # what had filled stays; only the rest was thrown out
+    return row.state
 
 
 def unconfirmed(leg: Leg, book: Collection[BrokerOrderId], now: datetime) -> bool:

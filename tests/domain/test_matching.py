@@ -126,6 +126,46 @@ def test_fills_never_fall_and_an_unclear_word_changes_nothing() -> None:
 def test_an_order_that_has_ended_stays_as_it_ended() -> None:
     done = matching.follow(ACKED, row(state=OrderState.CANCELLED))
     assert matching.follow(done, row(state=OrderState.OPEN)) == done
+    assert matching.follow(done, row(state=OrderState.FILLED, filled_quantity=0)) == done
+
+
+def test_fills_after_the_end_are_disputed() -> None:
+    done = matching.follow(ACKED, row(state=OrderState.CANCELLED))
+    late = matching.follow(done, row(state=OrderState.FILLED, filled_quantity=10))
+    assert late.submission is Submission.DISPUTED
+
+
+@pytest.mark.parametrize(
+    ("state", "filled", "becomes"),
+    [
+        (OrderState.OPEN, 3, OrderState.PARTIAL),
+        (OrderState.PENDING, 3, OrderState.PARTIAL),
+        (OrderState.PARTIAL, 0, OrderState.OPEN),
+        (OrderState.FILLED, 9, OrderState.PARTIAL),
+        (OrderState.FILLED, 0, OrderState.OPEN),
+        (OrderState.REJECTED, 4, OrderState.CANCELLED),
+        (OrderState.EXPIRED, 4, OrderState.EXPIRED),
+    ],
+)
+def test_the_quantities_decide_where_a_word_contradicts_them(
+    state: OrderState, filled: int, becomes: OrderState
+) -> None:
+    leg = matching.follow(replace(ACKED, working=OrderState.PENDING), row(state=state, filled_quantity=filled))
+    assert (leg.working, leg.filled_quantity) == (becomes, filled)
+
+
+def test_every_word_after_every_other_is_taken_without_an_error() -> None:
+    for before in OrderState:
+        for after in OrderState:
+            for filled in (0, 5, 10):
+                first = matching.follow(replace(ACKED, working=None), row(state=before, filled_quantity=filled // 2))
+                if first.submission is Submission.ACKED:
+                    matching.follow(first, row(state=after, filled_quantity=filled))
+
+
+def test_a_quantity_changed_elsewhere_is_followed() -> None:
+    leg = matching.follow(ACKED, row(quantity=20, state=OrderState.FILLED, filled_quantity=20))
+    assert (leg.quantity, leg.working) == (20, OrderState.FILLED)
 
 
 def test_more_fills_than_ordered_are_disputed() -> None:
