@@ -14,7 +14,7 @@ from ordo_cli.domain.seams import Chance, Clock
 
 try:
     from fcntl import LOCK_EX, LOCK_NB, flock
-except ImportError:  # Windows: importing must work there; taking a lock says Busy, and no owner is ever proven dead
+except ImportError:  # pragma: no cover - Windows: taking a lock says Busy, and no owner is ever proven dead
     LOCK_EX = LOCK_NB = 0  # type: ignore[misc]
 
     def flock(fd: object, operation: int, /) -> None:  # type: ignore[misc]

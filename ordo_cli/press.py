@@ -185,7 +185,8 @@ def report(press: Press, outcome: Outcome) -> None:
 def headline(outcome: Outcome) -> str:
     """What a press came to, in one line."""
     if not outcome.engaged:
-        return f"{'ENGAGED by its database row alone' if outcome.recorded else 'NOT STOPPED'}; {outcome.problem}"
+        held = "ENGAGED by its database row alone" if outcome.recorded else "NOT STOPPED"
+        return f"{held}; {outcome.problem or 'it was too early'}"
     by = "" if outcome.recorded else " (files)"
     if outcome.quiet:
         return f"ENGAGED{by}, quiet confirmed in {outcome.quiet_ms:.0f} ms"

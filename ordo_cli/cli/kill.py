@@ -249,7 +249,7 @@ def _show_drill(found: Drill) -> None:
         [
             ("sends before the press", found.sent_before),
             ("press to arming file gone", f"{found.unlinked_ms:.1f} ms"),
-            ("press to last send", f"{found.quiet_ms:.1f} ms"),
+            ("arming file gone to last send", f"{found.quiet_ms:.1f} ms"),
             ("press to the command's return", f"{found.returned_ms:.1f} ms"),
             ("sends after it returned", found.sent_after),
             ("written down", "yes" if found.recorded else "no"),

@@ -26,11 +26,11 @@ LIMIT_MS = 250.0
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """How long each step took from the start of the command, and how many sends passed the gate before and after."""
+    """How long each step took, and how many sends passed the gate before the command and after it returned."""
 
-    unlinked_ms: float
-    quiet_ms: float  # the last send; 0 when none came after the start
-    returned_ms: float
+    unlinked_ms: float  # from the start of the command, a Python that has to start included
+    quiet_ms: float  # from there to the last send; 0 when none came any more
+    returned_ms: float  # from the start of the command
     sent_before: int
     sent_after: int
     recorded: bool
@@ -73,7 +73,7 @@ async def _rehearse(stage: Desk) -> Drill:
     gone = await watcher
     return Drill(
         unlinked_ms=_milliseconds(begun, gone),
-        quiet_ms=_milliseconds(begun, max([moment for moment in sent if moment <= returned], default=begun)),
+        quiet_ms=_milliseconds(gone, max(sent, default=gone)),
         returned_ms=_milliseconds(begun, returned),
         sent_before=sum(moment < begun for moment in sent),
         sent_after=sum(moment > returned for moment in sent),

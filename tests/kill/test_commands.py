@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ def person(home: Home, *words: str) -> Iterator[pexpect.spawn]:
     terminal = pexpect.spawn(
         sys.executable,
         ["-c", ENTRY, *words],
-        env=environment(home, measured=False),
+        env=environment(home),
         encoding="utf-8",
         timeout=30,
         dimensions=(40, 140),
@@ -89,7 +90,7 @@ def test_status_as_json_has_every_scope(home: Home, ordo: Ordo) -> None:
 
 def test_the_drill_passes_and_leaves_everything_as_it_was(home: Home, ordo: Ordo) -> None:
     before = (row_of(home), arming.pressed(home.run))
-    done = ordo("kill", "drill", "--json", measured=False)
+    done = ordo("kill", "drill", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     data = json.loads(done.stdout)["data"]
     assert data["passed"] is True
@@ -133,6 +134,26 @@ def test_called_without_its_quick_entry_it_does_the_same(
     assert main(["kill", "--reason", "in one process"]) == 0
     assert "ENGAGED, quiet confirmed in" in capfd.readouterr().out
     assert not is_armed(home)
+
+
+def test_a_drill_is_shown_in_words(home: Home, ordo: Ordo) -> None:
+    assert "passed" in ordo("kill", "drill").stdout
+
+
+def test_what_is_left_is_said_and_is_exit_10(home: Home, ordo: Ordo) -> None:
+    assert ordo(*BUY).returncode == 0
+    assert ordo("account", "edit", "bob", "--behaviour", "down").returncode == 0
+    done = ordo("kill", "--flatten")
+    assert done.returncode == 10, done.stdout + done.stderr
+    assert "the broker's own app" in done.stderr
+    assert "bob" in done.stderr
+
+
+def test_a_press_that_only_the_files_know_is_warned_of(home: Home, ordo: Ordo) -> None:
+    os.makedirs(os.path.join(home.run, "presses"))
+    with open(os.path.join(home.run, "presses", "0001~1~account~alice"), "w", encoding="utf-8"):
+        pass
+    assert "not yet in the database" in ordo("kill", "status").stderr
 
 
 def test_help_shows_an_example_and_presses_nothing(home: Home, ordo: Ordo) -> None:

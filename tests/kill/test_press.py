@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -235,6 +236,38 @@ def test_a_damaged_settings_file_does_not_stop_a_press(home: Home, ordo: Ordo) -
     assert not is_armed(home)
 
 
+def test_ctrl_c_right_after_the_file_is_gone_says_what_was_reached(
+    here: Home, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*words: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "utime", interrupted)
+    assert press.main(["kill"], no_clean_up) == 130
+    assert "interrupted; ENGAGED (files)" in capfd.readouterr().err
+    assert not is_armed(here)
+
+
+def test_a_note_without_its_reason_is_still_a_note(here: Home) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+    try:
+        code = press.main(["kill", "--reason", "longer than the disk has room"], no_clean_up)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert code == 0
+    assert [asked.scope for _, asked, _ in press.pending(here.run)] == ["global"]
+
+
+def test_folders_whose_rights_cannot_be_mended_are_said(here: Home, immovable: str) -> None:
+    with contextlib.ExitStack() as stack:
+        for folder in (here.run, os.path.join(here.run, "armed.d")):
+            subprocess.run(["chattr", "+i", folder], check=True)
+            stack.callback(subprocess.run, ["chattr", "-i", folder], check=True)
+        problem = arming.disarm(here.run, "global", "")
+    assert isinstance(problem, PermissionError)
+
+
 # What it must not do.
 
 
@@ -414,6 +447,11 @@ def test_notes_of_others_are_left_alone(here: Home) -> None:
     assert [(asked.scope, asked.level, asked.reason, at) for _, asked, at in press.pending(here.run)] == [
         ("account:alice", 2, "why", 1e-6)
     ]
+    (folder / "0002~1~global~").touch()
+    noted = press.pending(here.run)
+    next(noted)
+    (folder / "0002~1~global~").unlink()
+    assert list(noted) == []
     press.forget(str(folder / "gone"))
     press.forget(None)
 
