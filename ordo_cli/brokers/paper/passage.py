@@ -13,7 +13,8 @@ from ordo_cli.brokers.paper.ledger import Ledger
 from ordo_cli.brokers.paper.market import Market
 from ordo_cli.brokers.paper.matching import Matching
 
-LOOKS = 300  # how often, at most, prices are looked at between two calls, however long ago the last one was
+LOOKS = 600  # how many prices are looked at between two calls, however long ago the last one was: 15 ms of work
+LOOKS_EACH = 24  # but so many for each instrument, however many orders wait
 
 
 class Passage:
@@ -59,9 +60,8 @@ class Passage:
             return max(reached, until)
         events = list(self._hours.boundaries(reached, until))
         stops = [reached, *(at for at, _, _ in events), until]
-        step = max((until - reached) // SECOND // LOOKS, 1) * SECOND
         for (after, before), event in zip(pairwise(stops), [*events, None], strict=True):
-            self._watch(after, before, step)
+            self._watch(after, before)
             if event is not None:
                 self._turn(*event)
         self._db.execute("UPDATE clock SET advanced = ?", (until,))
@@ -77,13 +77,15 @@ class Passage:
         else:
             self._ledger.roll()
 
-    def _watch(self, after: int, until: int, step: int) -> None:
+    def _watch(self, after: int, until: int) -> None:
         """Show the orders that wait the prices between two moments."""
         names = self._db.execute("SELECT DISTINCT instrument FROM orders WHERE phase IN ('stop', 'book')").fetchall()
         if not names:
             return
         items = [item for (name,) in names if (item := self._market.listing(name, until - 1)) is not None]
         moving = [(item, self._matching.reach(str(item.id)), self._market.fixed(item)) for item in items]
+        looks = max(LOOKS // max(len(moving), 1), LOOKS_EACH)
+        step = max((until - after) // SECOND // looks, 1) * SECOND
         for at in _moments(after, until, step):
             if self._hours.is_open(at):
                 for place, (item, reach, fixed) in enumerate(moving):
