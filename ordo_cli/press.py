@@ -74,8 +74,6 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        if not self.known:
-            return USAGE
         return DONE if (self.engaged or self.recorded) and self.quiet and self.certain else NOT_QUIET
 
 

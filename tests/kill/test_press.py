@@ -250,7 +250,7 @@ def test_ctrl_c_right_after_the_file_is_gone_says_what_was_reached(
 
 def test_a_note_without_its_reason_is_still_a_note(here: Home) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
         code = press.main(["kill", "--reason", "longer than the disk has room"], no_clean_up)
     finally:
