@@ -18,7 +18,7 @@ from ordo_cli.brokers.paper.market import Market
 from ordo_cli.brokers.paper.matching import Matching
 from ordo_cli.brokers.paper.messages import Message
 from ordo_cli.brokers.paper.passage import Passage
-from ordo_cli.brokers.paper.schema import open_file
+from ordo_cli.brokers.paper.schema import let_checkpoint, open_file
 from ordo_cli.domain.errors import NoAnswer, Unreachable
 from ordo_cli.domain.seams import Clock
 from ordo_cli.domain.values import dataclass
@@ -85,7 +85,9 @@ class Exchange:
             now = self.now()
             self._passage.advance(now)
             yield now
+            let_checkpoint(self.db, True)
             self.db.execute("COMMIT")
+            let_checkpoint(self.db, False)
         except BaseException:
             self._undo()
             raise

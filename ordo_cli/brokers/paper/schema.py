@@ -77,9 +77,15 @@ def _connect(path: str) -> sqlite3.Connection:
     # The connection is used by one worker thread at a time; opening and closing may happen in others.
     db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA synchronous = NORMAL")
+    let_checkpoint(db, False)
     # Without this the last process to leave pays two forced writes for a checkpoint that can as well happen later.
     db.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
     return db
+
+
+def let_checkpoint(db: sqlite3.Connection, allowed: bool) -> None:
+    """Whether the next commit may copy a long log into the file, which waits for the disk. Never behind a permit."""
+    db.execute(f"PRAGMA wal_autocheckpoint = {1_000 if allowed else 0}")
 
 
 def _make(path: str) -> None:

@@ -190,6 +190,24 @@ def fill(exchange: Exchange, sent: list[OpenPermit]) -> None:
         exchange.send(place_message(AccountId("alice"), BUY, Tag(f"OFULL{len(sent)}"), Behaviour()), sent[-1])
 
 
+def test_no_order_waits_for_the_disk_behind_its_permit_and_the_log_does_not_grow_for_ever(tmp_path: Path) -> None:
+    path = str(tmp_path / "paper.db")
+    exchange = Exchange(path, SystemClock())
+    made = os.stat(path).st_mtime_ns
+    numbers = [
+        exchange.send(place_message(AccountId("alice"), BUY, Tag(f"O{each}"), Behaviour()), OpenPermit())
+        for each in range(400)
+    ]
+    long = os.stat(path + "-wal").st_size
+    assert long > 1_000 * 4_096
+    assert os.stat(path).st_mtime_ns == made
+    exchange.answers(numbers)
+    assert os.stat(path).st_mtime_ns > made
+    for _ in range(200):
+        exchange.answer(exchange.send(place_message(AccountId("bob"), BUY, Tag("O"), Behaviour()), OpenPermit()))
+    assert os.stat(path + "-wal").st_size < 2 * long
+
+
 def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
     path = str(tmp_path / "paper.db")
     Exchange(path, SystemClock()).close()
