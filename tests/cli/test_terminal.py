@@ -21,8 +21,8 @@ WITH_LIVE = """
 import sys
 from ordo_cli import brokers
 brokers.MODULES["acme"] = "tests.cli.livepaper"
-from ordo_cli.__main__ import start
-start()
+from ordo_cli.__main__ import main
+main()
 """
 Spawn = Callable[..., "Terminal"]
 FLAT = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

@@ -62,4 +62,4 @@ def test_the_lock_holds_every_package_that_the_project_names() -> None:
 def test_the_project_allows_what_the_readme_promises() -> None:
     assert PROJECT["project"]["requires-python"] == LOCK["metadata"]["python-versions"] == ">=3.12"
     assert (ROOT / ".python-version").read_text().strip() == "3.12"
-    assert PROJECT["project"]["scripts"] == {"ordo": "ordo_cli.__main__:start"}
+    assert PROJECT["project"]["scripts"] == {"ordo": "ordo_cli.__main__:main"}

@@ -26,9 +26,9 @@ HEAVY = {
 CALL = """
 import sys
 sys.argv = ["ordo", *{words!r}]
-from ordo_cli.__main__ import main
+from ordo_cli.__main__ import run
 try:
-    code = main()
+    code = run()
 except SystemExit as end:
     code = end.code
 print("\\nLOADED", *sorted({heavy!r} & set(sys.modules)), file=sys.stderr)

@@ -461,7 +461,7 @@ def test_without_notes_nothing_is_pending(tmp_path: Path) -> None:
 
 
 def test_the_quick_way_loads_nothing_heavy(home: Home) -> None:
-    code = "import sys; from ordo_cli.__main__ import main; sys.argv, names = sys.argv[:2], sys.argv[2:]; main()"
+    code = "import sys; from ordo_cli.__main__ import run; sys.argv, names = sys.argv[:2], sys.argv[2:]; run()"
     done = subprocess.run(
         [sys.executable, "-c", code + "; print([n for n in names if n in sys.modules])", "kill", *HEAVY],
         env=environment(home, measured=False),
