@@ -30,22 +30,25 @@ TURN = 0.05  # seconds until a tagless leg looks again whether the one before it
 def claiming(leg_id: LegId, terms: ClaimTerms, origin: Origin) -> Body[Leg | Wait]:
     """Make one leg SENDING if the switch, the rates, the day's limits and the account's order of turns allow it."""
     fan_out, number = place_of(leg_id)
-    rows = yield Ask("leg", {"fan_out": fan_out, "number": number})
+    rates, boot, day = terms.rates, terms.owner.boot_id, terms.day.isoformat()
+    most = _most(rates.per_second, rates.kept_for_cancels)
+    asked = {"fan_out": fan_out, "number": number, "boot": boot, "day": day, "newer": most - 1}
+    rows = yield Ask("claimable", asked)
     if not rows:
         raise NotFound(f"there is no leg {leg_id}")
-    leg = leg_of(rows[0])
+    *columns, newest, orders, units, opened = rows[0]
+    leg = leg_of(columns)
     if leg.purpose is Purpose.ENTRY:
         yield from _refuse_when_engaged(terms.scopes)
     sending = leg.to(Submission.SENDING, attempt=leg.attempt + 1, sent_at=terms.now)
-    wait = yield from _wait(
-        leg.account, terms.rates, terms.owner.boot_id, terms.elapsed, kept=terms.rates.kept_for_cancels
-    )
-    if wait is not None:
-        return wait
-    day = terms.day.isoformat()
-    yield from _refuse_over_day_rate(leg.account, day, terms.rates)
+    wait = _left(newest, ROLLING_SECOND, terms.elapsed)
+    if rates.per_minute is not None:
+        wait = max(wait, (yield from _minute(leg.account, boot, terms.elapsed, rates, rates.kept_for_cancels)))
+    if wait > 0:
+        return Wait(wait)
+    yield from _refuse_over_day_rate(leg.account, day, rates)
     if leg.purpose is Purpose.ENTRY:
-        yield from _refuse_over_limits(leg, day, terms.value, terms.limits)
+        _refuse_over_limits(leg, terms, orders, units, opened)
     if terms.tagless and (yield from _others_in_flight(leg)):
         return Wait(TURN)
     changes = {"submission": sending.submission.value, "attempt": sending.attempt, "sent_at": micros(terms.now)}
@@ -65,7 +68,7 @@ def operating(account: str, kind: str, leg: LegId | None, terms: OperationTerms,
     kept = 0 if kind == "cancel" else terms.rates.kept_for_cancels
     if kind == "modify":
         yield from _refuse_when_engaged(terms.scopes)
-    wait = yield from _wait(account, terms.rates, terms.owner.boot_id, origin.elapsed, kept=kept)
+    wait = yield from _wait(account, terms.owner.boot_id, origin.elapsed, terms.rates, kept)
     if wait is not None:
         return wait
     day = terms.day.isoformat()
@@ -87,20 +90,32 @@ def _refuse_when_engaged(scopes: Iterable[Scope]) -> Body[None]:
             )
 
 
-def _wait(account: str, rates: Rates, boot: str, elapsed: float, *, kept: int) -> Body[Wait | None]:
+def _wait(account: str, boot: str, elapsed: float, rates: Rates, kept: int) -> Body[Wait | None]:
     """How long until one more operation fits into the rolling second and the rolling minute."""
-    waits = [(yield from _window(account, boot, elapsed, ROLLING_SECOND, max(rates.per_second - kept, 1)))]
+    newer = _most(rates.per_second, kept) - 1
+    rows = yield Ask("nth_operation", {"account": account, "boot": boot, "newer": newer})
+    wait = _left(rows[0][0] if rows else None, ROLLING_SECOND, elapsed)
     if rates.per_minute is not None:
-        waits.append((yield from _window(account, boot, elapsed, ROLLING_MINUTE, max(rates.per_minute - kept, 1))))
-    longest = max(waits)
-    return Wait(longest) if longest > 0 else None
+        wait = max(wait, (yield from _minute(account, boot, elapsed, rates, kept)))
+    return Wait(wait) if wait > 0 else None
 
 
-def _window(account: str, boot: str, elapsed: float, length: float, most: int) -> Body[float]:
-    # The operation that would have to be out of the window for one more to fit. Later ones than `elapsed` count as
-    # well: another process may have been faster to the lock.
-    rows = yield Ask("nth_operation", {"account": account, "boot": boot, "newer": most - 1})
-    return float(rows[0][0]) + length - elapsed if rows else 0.0
+def _minute(account: str, boot: str, elapsed: float, rates: Rates, kept: int) -> Body[float]:
+    newer = _most(rates.per_minute or 0, kept) - 1
+    rows = yield Ask("nth_operation", {"account": account, "boot": boot, "newer": newer})
+    return _left(rows[0][0] if rows else None, ROLLING_MINUTE, elapsed)
+
+
+def _most(limit: int, kept: int) -> int:
+    return max(limit - kept, 1)
+
+
+def _left(newest: float | None, length: float, elapsed: float) -> float:
+    """Seconds until the operation that fills the window has left it: of all that it may hold, the oldest.
+
+    Operations later than `elapsed` count as well: another process may have been faster to the lock.
+    """
+    return 0.0 if newest is None else newest + length - elapsed
 
 
 def _refuse_over_day_rate(account: str, day: str, rates: Rates) -> Body[None]:
@@ -127,15 +142,13 @@ def _refuse_over_modifications(account: str, day: str, leg: LegId | None, most: 
         )
 
 
-def _refuse_over_limits(leg: Leg, day: str, value: Decimal | None, limits: DayLimits) -> Body[None]:
-    if limits.orders is not None or limits.value is not None:
-        orders, units = (yield Ask("day_use", {"account": leg.account, "day": day}))[0]
-        _refuse_above("DAY_ORDERS_MAX", orders + 1, limits.orders, f"orders of {leg.account} today", limits)
-        total = Decimal(int(units) + value_units(value)) / VALUE_UNIT
-        _refuse_above("DAY_VALUE_MAX", total, limits.value, f"rupees in orders of {leg.account} today", limits)
-    if limits.open_orders is not None:
-        opened = (yield Ask("open_orders", {"account": leg.account}))[0][0]
-        _refuse_above("OPEN_ORDERS_MAX", opened + 1, limits.open_orders, f"open orders of {leg.account}", limits)
+def _refuse_over_limits(leg: Leg, terms: ClaimTerms, orders: int, units: int, opened: int) -> None:
+    limits, whose = terms.limits, f"of {leg.account}"
+    _refuse_above("DAY_ORDERS_MAX", orders + 1, limits.orders, f"orders {whose} today", limits)
+    if limits.value is not None:
+        total = Decimal(int(units) + value_units(terms.value)) / VALUE_UNIT
+        _refuse_above("DAY_VALUE_MAX", total, limits.value, f"rupees in orders {whose} today", limits)
+    _refuse_above("OPEN_ORDERS_MAX", opened + 1, limits.open_orders, f"open orders {whose}", limits)
 
 
 def _refuse_above(code: str, reached: Decimal | int, most: Decimal | int | None, what: str, limits: DayLimits) -> None:

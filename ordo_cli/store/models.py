@@ -188,6 +188,7 @@ class OperationRow(SQLModel, table=True):
     __tablename__ = "operations"
     __table_args__ = (
         _one_of("kind", "place", "modify", "cancel", name="ck_operations_kind"),
+        Index("ix_operations_account", "account"),
         Index("ix_operations_rate", "account", "boot", "elapsed"),
         Index("ix_operations_day", "day", "account", "kind", "value"),
     )

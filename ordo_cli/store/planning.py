@@ -16,7 +16,6 @@ from ordo_cli.store.rows import (
     leg_row,
     micros,
     owner_text,
-    place_of,
     price_text,
     standing,
 )
@@ -64,7 +63,7 @@ def opening(fan_out: FanOut, window: float | None, owner: Owner | None, origin: 
         judged = replace(fan_out, legs=tuple(_judged(leg, doubts, twins) for leg in fan_out.legs))
     yield Ask("add_key", (fan_out.principal, fan_out.verb, fan_out.key, fan_out.fingerprint, fan_out.id))
     yield Ask("add_fan_out", fan_out_row(judged, owner_text(owner)))
-    yield AskMany("add_leg", [leg_row(leg, place_of(leg.id)[1]) for leg in judged.legs])
+    yield AskMany("add_leg", [leg_row(leg) for leg in judged.legs])
     yield _plan(origin, judged)
     return judged
 

@@ -75,9 +75,16 @@ def value_units(value: Decimal | None) -> int:
     return 0 if value is None else int((value * VALUE_UNIT).to_integral_value(ROUND_CEILING))
 
 
-def leg_row(leg: Leg, number: int, owner: str | None = None) -> tuple[Any, ...]:
-    """A new leg in the order of the table's columns."""
-    return (leg.fan_out, number, leg.account, leg.broker, leg.quantity, leg.tag, leg.purpose.value, *_state(leg), owner)
+def leg_row(leg: Leg) -> tuple[Any, ...]:
+    """A new leg in the order of the table's columns. Nobody sends it yet, so it has no owner."""
+    number = place_of(leg.id)[1]
+    state = FRESH if _is_fresh(leg) else _state(leg)
+    return (leg.fan_out, number, leg.account, leg.broker, leg.quantity, leg.tag, leg.purpose.value, *state, None)
+
+
+def _is_fresh(leg: Leg) -> bool:
+    # Nearly all new legs are, and a thousand of them are written at once.
+    return leg.submission is Submission.PLANNED and not leg.attempt and leg.problem is None and leg.supersedes is None
 
 
 def leg_changes(leg: Leg) -> dict[str, Any]:
@@ -236,3 +243,7 @@ def _state(leg: Leg) -> tuple[Any, ...]:
         leg.supersedes,
         int(leg.settled),
     )
+
+
+FRESH = _state(Leg(LegId("x-1"), FanOutId("x"), AccountId("x"), BrokerName("x"), 1, Tag("x")))
+"""Where every leg begins."""

@@ -74,6 +74,33 @@ RECENT_OF = RECENT.where(
     select(LEGS.c.number).where(LEGS.c.fan_out == FANOUTS.c.id, LEGS.c.account == bindparam("account")).exists()
 )
 
+# What a claim asks of the account, beside the leg: one statement instead of four, for a thousand legs may ask at once.
+NEWEST = (
+    select(OPERATIONS.c.elapsed)
+    .where(OPERATIONS.c.account == LEGS.c.account, same(OPERATIONS.c.boot))
+    .order_by(OPERATIONS.c.elapsed.desc())
+    .limit(YES)
+    .offset(bindparam("newer", type_=Integer()))
+    .scalar_subquery()
+)
+SENT_TODAY = (OPERATIONS.c.account == LEGS.c.account, same(OPERATIONS.c.day), OPERATIONS.c.kind == word("place"))
+ORDERS = select(func.count()).where(*SENT_TODAY).scalar_subquery()
+VALUE = select(func.coalesce(func.sum(OPERATIONS.c.value), NO)).where(*SENT_TODAY).scalar_subquery()
+LAST = (
+    select(OPERATIONS.c.at)
+    .where(OPERATIONS.c.account == ACCOUNTS.c.id)
+    .order_by(OPERATIONS.c.id.desc())
+    .limit(YES)
+    .offset(NO)
+    .scalar_subquery()
+)
+OTHERS = LEGS.alias("others")
+OPENED = (
+    select(func.count())
+    .where(OTHERS.c.settled == NO, OTHERS.c.submission.in_(OUT), OTHERS.c.account == LEGS.c.account)
+    .scalar_subquery()
+)
+
 BULK: dict[str, Insert] = {
     "add_install": insert(INSTALL),
     "add_account": insert(ACCOUNTS),
@@ -121,6 +148,7 @@ NAMED: dict[str, ClauseElement] = {
     .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
     .where(LEGS.c.settled == NO, LEGS.c.submission.in_(DOUBT), same(FANOUTS.c.instrument)),
     "leg": select(*LEGS.c).where(same(LEGS.c.fan_out, LEGS.c.number)).with_for_update(),
+    "claimable": select(*LEGS.c, NEWEST, ORDERS, VALUE, OPENED).where(same(LEGS.c.fan_out, LEGS.c.number)),
     "claim_leg": update(LEGS)
     .values({name: given(LEGS.c[name]) for name in ("submission", "attempt", "sent_at", "owner")})
     .where(LEGS.c.fan_out == bindparam("fan_out"), LEGS.c.number == bindparam("number")),
@@ -141,9 +169,6 @@ NAMED: dict[str, ClauseElement] = {
     .order_by(OPERATIONS.c.elapsed.desc())
     .limit(YES)
     .offset(bindparam("newer", type_=Integer())),
-    "day_use": select(func.count(), func.coalesce(func.sum(OPERATIONS.c.value), NO)).where(
-        same(OPERATIONS.c.account, OPERATIONS.c.day), OPERATIONS.c.kind == word("place")
-    ),
     "day_uses": select(OPERATIONS.c.account, func.count(), func.coalesce(func.sum(OPERATIONS.c.value), NO))
     .where(same(OPERATIONS.c.day), OPERATIONS.c.kind == word("place"))
     .group_by(OPERATIONS.c.account),
@@ -154,7 +179,6 @@ NAMED: dict[str, ClauseElement] = {
     "modifications": select(func.count()).where(
         same(OPERATIONS.c.account, OPERATIONS.c.day), OPERATIONS.c.kind == word("modify"), same(OPERATIONS.c.leg)
     ),
-    "open_orders": select(func.count()).where(LEGS.c.settled == NO, LEGS.c.submission.in_(OUT), same(LEGS.c.account)),
     "fan_out_legs": WITH_LEG.where(FANOUTS.c.id == bindparam("id")).order_by(LEGS.c.number),
     "fan_outs_like": select(FANOUTS.c.id).where(BY_PREFIX).order_by(FANOUTS.c.id).limit(MOST).offset(NO),
     "recent_legs": WITH_LEG.where(FANOUTS.c.id.in_(RECENT)).order_by(
@@ -176,7 +200,7 @@ NAMED: dict[str, ClauseElement] = {
     "save_book": update(BOOKS)
     .values(changed(BOOKS, "account", "day"))
     .where(BOOKS.c.account == bindparam("account"), BOOKS.c.day == bindparam("day")),
-    "last_operations": select(OPERATIONS.c.account, func.max(OPERATIONS.c.at)).group_by(OPERATIONS.c.account),
+    "last_operations": select(ACCOUNTS.c.id, LAST).where(LAST.is_not(None)),
     "audit_head": select(AUDIT.c.seq, AUDIT.c.hash).order_by(AUDIT.c.seq.desc()).limit(YES).offset(NO),
     "audit_page": select(AUDIT.c.seq, AUDIT.c.at, AUDIT.c.type, AUDIT.c.fan_out, AUDIT.c.body, AUDIT.c.hash)
     .where(AUDIT.c.seq > bindparam("after"))

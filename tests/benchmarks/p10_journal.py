@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,58 +27,60 @@ WRITTEN = {"keys": "add_key", "fanouts": "add_fan_out", "legs": "add_leg", "audi
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
+@dataclass
+class Bench:
+    folder: Path
+    store: Store
+    clock: FakeClock
+    wait: Callable[[Coroutine[Any, Any, Any]], Any]
+
+
 def measure() -> list[Row]:
-    return [
-        *(asyncio.run(_with_a_store(_opening, legs)) for legs in (100, 1000)),
-        asyncio.run(_with_a_store(_claiming, 1000)),
-    ]
+    return [*(_with_a_store(_opening, legs) for legs in (100, 1000)), _with_a_store(_claiming, 1000)]
 
 
-async def _with_a_store(work: Callable[[Path, Store, FakeClock, int], Awaitable[Row]], legs: int) -> Row:
-    with tempfile.TemporaryDirectory() as folder:
+def _with_a_store(work: Callable[[Bench, int], Row], legs: int) -> Row:
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
         clock = FakeClock()
-        async with opened(Path(folder) / "ordo.db", clock) as store:
-            return await work(Path(folder), store, clock, legs)
+        opening = opened(Path(folder) / "ordo.db", clock)
+        store = runner.run(opening.__aenter__())
+        try:
+            return work(Bench(Path(folder), store, clock, runner.get_loop().run_until_complete), legs)
+        finally:
+            runner.run(opening.__aexit__(None, None, None))
 
 
-async def _opening(folder: Path, store: Store, clock: FakeClock, legs: int) -> Row:
+def _opening(bench: Bench, legs: int) -> Row:
     """Opening a fan-out, all checks against the journal included, beside `executemany` of the rows that it writes."""
     name = _name(0)
-    await store.journal.open(_made(name, legs, clock), duplicate_window=10)
-    left = await store.database.call(_rows)
+    bench.wait(bench.store.journal.open(_made(name, legs, bench.clock), duplicate_window=10))
+    left = bench.wait(bench.store.database.call(_rows))
     batches = iter([_renamed(left, name, number) for number in range(1, TIMES + 2)])
-    fan_outs = iter([_made(_name(number), legs, clock) for number in range(1, TIMES + 2)])
-    plain = _same_tables(folder / "plain.db")
-    loop = asyncio.get_running_loop()
-    floor, ours = await asyncio.to_thread(
-        alternately,
-        [
-            lambda: _write(plain, next(batches)),
-            lambda: _wait(loop, store.journal.open(next(fan_outs), duplicate_window=10)),
-        ],
-        TIMES,
+    fan_outs = iter([_made(_name(number), legs, bench.clock) for number in range(1, TIMES + 2)])
+    plain = _same_tables(bench.folder / "plain.db")
+    works = (
+        lambda: _write(plain, next(batches)),
+        lambda: bench.wait(bench.store.journal.open(next(fan_outs), duplicate_window=10)),
     )
+    floor, ours = alternately(works, TIMES)
     plain.close()
     return Row(f"{legs:,} legs in one durable transaction", floor, ours, must=1.6, aim=1.2)
 
 
-async def _claiming(folder: Path, store: Store, clock: FakeClock, legs: int) -> Row:
+def _claiming(bench: Bench, legs: int) -> Row:
     """Claims that come at once: each judged by switch, rates and limits, each with its audit row, few commits."""
     names = [_name(number) for number in range(6)]
-    planned = [await store.journal.open(_made(name, legs, clock), duplicate_window=None) for name in names]
+    planned = [
+        bench.wait(bench.store.journal.open(_made(name, legs, bench.clock), duplicate_window=None)) for name in names
+    ]
     turns = iter(planned)
 
     async def claims() -> None:
-        asked = terms(clock)
-        await asyncio.gather(*(store.journal.claim(leg.id, asked) for leg in next(turns).legs))
+        asked = terms(bench.clock)
+        await asyncio.gather(*(bench.store.journal.claim(leg.id, asked) for leg in next(turns).legs))
 
-    loop = asyncio.get_running_loop()
-    (spent,) = await asyncio.to_thread(alternately, [lambda: _wait(loop, claims())], 5)
+    (spent,) = alternately([lambda: bench.wait(claims())], 5)
     return Row(f"{legs:,} claims at once", None, spent, must=None, aim=None, note=f"{spent / legs * 1000:.0f} µs each")
-
-
-def _wait(loop: asyncio.AbstractEventLoop, work: Any) -> None:
-    asyncio.run_coroutine_threadsafe(work, loop).result()
 
 
 def _name(number: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ordo_cli.domain.accounts import AccountId
+from ordo_cli.domain.accounts import Account, AccountId, BrokerName
 from ordo_cli.domain.errors import IllegalMove, Invalid, NotFound
 from ordo_cli.domain.journal import DayUse
 from ordo_cli.domain.legs import LegId, Submission
@@ -149,6 +149,8 @@ async def test_the_last_book_of_a_day_is_kept(tmp_path: Path) -> None:
 async def test_the_use_of_a_day_is_counted_per_account(tmp_path: Path) -> None:
     clock = FakeClock()
     async with opened(tmp_path / "ordo.db", clock) as store:
+        await store.accounts.add(Account(ALICE, BrokerName("paper")))
+        await store.accounts.add(Account(AccountId("bob"), BrokerName("paper")))
         await store.journal.open(fan_out("aa", "alice bob"), duplicate_window=None)
         await store.journal.claim(LegId("aa-1"), terms(clock, value=Decimal("15000.12345")))
         uses = await store.journal.day_uses(DAY)

@@ -121,6 +121,7 @@ def upgrade() -> None:
         sa.CheckConstraint("kind IN ('place', 'modify', 'cancel')", name="ck_operations_kind"),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("ix_operations_account", "operations", ["account"], unique=False)
     op.create_index("ix_operations_day", "operations", ["day", "account", "kind", "value"], unique=False)
     op.create_index("ix_operations_rate", "operations", ["account", "boot", "elapsed"], unique=False)
 
