@@ -9,7 +9,7 @@ import sys
 
 from ordo_cli.home import Home
 
-ENTRY = "import sys; from ordo_cli.__main__ import main; sys.exit(main())"  # as the installed script starts it
+ENTRY = "from ordo_cli.__main__ import main; main()"  # as the installed script starts it
 
 IN_THE_GATE = """
 import sys

@@ -43,7 +43,7 @@ from ordo_cli.services.planning import PlaceRequest
 from tests.fakes import buy
 
 PROCESSES = 4
-ENTRY = "import sys; from ordo_cli.__main__ import main; sys.exit(main())"
+ENTRY = "from ordo_cli.__main__ import main; main()"
 WAYS = ("plain", "plain", "locked", "full", "stopped", "stopped in the gate")
 CLOCK = SystemClock()
 AT_BROKER = {Submission.ACKED, Submission.REJECTED}
