@@ -14,7 +14,7 @@ from ordo_cli.domain.errors import OrdoError, Rejected
 from ordo_cli.machine import SystemClock
 from tests.brokers.wire.server import RawServer
 
-SHORT = Timeouts(connect=0.5, write=0.3, read=0.15, pool=0.2, whole=0.4)
+SHORT = Timeouts(connect=1.0, write=0.5, read=0.25, pool=0.3, whole=0.6)
 SMALL = Limits(head=8 * 1024, body=64 * 1024)
 
 

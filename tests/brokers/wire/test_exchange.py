@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 
 import h11
 import httpx
@@ -192,6 +193,18 @@ def test_a_packed_body_of_the_limit_is_taken_and_one_byte_more_is_not() -> None:
         else:
             with pytest.raises(httpx.DecodingError):
                 reading.reply()
+
+
+def test_a_gzip_bomb_is_never_unpacked_as_a_whole() -> None:
+    reading = exchange()
+    reading.feed(answer(gzip.compress(b" " * 3_000_000), "200 OK", "Content-Encoding: gzip"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(httpx.DecodingError):
+            reading.reply()
+        assert tracemalloc.get_traced_memory()[1] < 500_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_chunks_are_counted_together() -> None:

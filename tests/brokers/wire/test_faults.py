@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from ordo_cli.brokers.http import Http
+from ordo_cli.brokers.wire import Timeouts
 from ordo_cli.domain.errors import NoAnswer, OrdoError, Rejected, Unreachable
 from tests.brokers.wire.certificates import Authority
 from tests.brokers.wire.conftest import Carriage
@@ -135,7 +136,8 @@ async def test_an_early_answer_to_a_half_read_question_is_an_answer(carriage: Ca
         peer.say(answer(REFUSAL, "400 Bad Request"))
 
     leave = Leave()
-    async with serving(play, carriage.server) as server, http_to(server, carriage.client) as http:
+    patient = Timeouts()
+    async with serving(play, carriage.server) as server, http_to(server, carriage.client, timeouts=patient) as http:
         with pytest.raises(Rejected):
             await http.post("/orders", permit=leave, json={"note": "x" * 8_000_000})
         assert leave.bytes_sent > server.received > 0
@@ -148,7 +150,8 @@ async def test_a_server_that_stops_reading_gives_no_answer(carriage: Carriage) -
         peer.deaf()
 
     leave = Leave()
-    async with serving(play, carriage.server) as server, http_to(server, carriage.client) as http:
+    hurried = Timeouts(write=0.3, read=0.1, whole=10)
+    async with serving(play, carriage.server) as server, http_to(server, carriage.client, timeouts=hurried) as http:
         with pytest.raises(NoAnswer, match="did not take"):
             await http.post("/orders", permit=leave, json={"note": "x" * 32_000_000})
         assert leave.bytes_sent > server.received > 0
@@ -156,7 +159,11 @@ async def test_a_server_that_stops_reading_gives_no_answer(carriage: Carriage) -
 
 async def test_a_large_question_that_is_read_is_counted_to_the_byte(carriage: Carriage) -> None:
     leave = Leave()
-    async with serving(saying(answer()), carriage.server) as server, http_to(server, carriage.client) as http:
+    patient = Timeouts()
+    async with (
+        serving(saying(answer()), carriage.server) as server,
+        http_to(server, carriage.client, timeouts=patient) as http,
+    ):
         await http.post("/orders", permit=leave, json={"note": "x" * 3_000_000})
         assert leave.bytes_sent == server.received > 3_000_000
         assert leave.passed == 1
