@@ -57,6 +57,14 @@ class Empty:
 BOTH: list[Any] = [Ours, Theirs]
 
 
+@pytest.fixture(params=["fresh", "worn"], autouse=True)
+def _wear(request: pytest.FixtureRequest) -> None:
+    """Everything holds for the first instances and for those after the compiling."""
+    if request.param == "worn":
+        for _ in range(values.A_FEW + 1):
+            Ours(1), Box(1), Empty()
+
+
 @pytest.mark.parametrize("made", BOTH)
 def test_defaults_and_arguments(made: Any) -> None:
     one = made(1, c=[7])
@@ -69,6 +77,12 @@ def test_what_is_missing_or_too_much_is_refused(made: Any) -> None:
     for wrong in ({}, {"a": 1, "nope": 2}, {"a": 1, "e": 2}):
         with pytest.raises(TypeError):
             made(**wrong)
+    many: list[tuple[Any, ...]] = [(1, "x", [], 4, 5), (1, "x", [], 4, 5, 6)]
+    for much in many:
+        with pytest.raises(TypeError):
+            made(*much)
+    with pytest.raises(TypeError):
+        made(1, a=1)
     with pytest.raises(ValueError, match="4"):
         made(4)
 
