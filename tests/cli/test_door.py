@@ -220,6 +220,21 @@ def test_every_topic_begins_with_what_it_is_and_an_example(topic: str, cli: Run)
     assert max(map(len, said.out.splitlines())) <= 120
 
 
+def test_the_topics_tell_of_what_there_is(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ordo_cli.brokers.paper import BEHAVIOURS
+    from ordo_cli.domain.batch import COLUMNS
+
+    for word in BEHAVIOURS:
+        assert word.partition("=")[0] in TOPICS["paper"] or word == "unreachable"
+    head = next(line for line in TOPICS["batch"].splitlines() if "side," in line)
+    assert set(head.strip().split(",")) <= set(COLUMNS)
+    monkeypatch.setenv("ORDO_LIMITS__VALUE_ORDER_MAX", "50000")
+    monkeypatch.setenv("ORDO_SENDING__READ_TIMEOUT", "10")
+    told = cli("config show").out
+    assert "ORDO_LIMITS__VALUE_ORDER_MAX" in told
+    assert "ORDO_SENDING__READ_TIMEOUT" in told
+
+
 def test_help_on_a_command_is_its_own_help(cli: Run) -> None:
     assert cli("help order cancel").out == cli("order cancel --help").out
     assert cli("help").out == cli("--help").out == front.front(colour=False)

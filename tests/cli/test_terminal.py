@@ -83,7 +83,7 @@ def terminal(homed: Path) -> Iterator[Spawn]:
 
 def test_the_live_table_shows_each_leg_and_makes_room_for_the_result(terminal: Spawn) -> None:
     seen = terminal("buy NSE:INFY --qty 1 --to alice --to bob --to carol")
-    assert seen.end() == 7
+    assert seen.end() == 7, seen.screen
     assert "\x1b[?25l" in seen.raw, "nothing was live"
     assert not seen.cursor_hidden
     screen = seen.screen
@@ -97,7 +97,7 @@ def test_the_live_table_shows_each_leg_and_makes_room_for_the_result(terminal: S
 
 def test_states_have_their_colours(terminal: Spawn) -> None:
     seen = terminal("order list")
-    assert seen.end() == 0
+    assert seen.end() == 0, seen.screen
     assert "\x1b[32mfilled" in seen.raw
     assert "\x1b[36mopen" in seen.raw
     assert re.search(r"\x1b\[1;35munknown", seen.raw)
@@ -115,13 +115,13 @@ def test_who_wants_no_colours_gets_none(terminal: Spawn, more: dict[str, str]) -
 
 def test_a_narrow_terminal_is_not_overrun(terminal: Spawn) -> None:
     seen = terminal("order list", COLUMNS="60")
-    assert seen.end() == 0
+    assert seen.end() == 0, seen.screen
     assert max(len(FLAT.sub("", line).rstrip()) for line in seen.raw.splitlines()) <= 60
 
 
 def test_help_is_coloured_for_a_person(terminal: Spawn) -> None:
     seen = terminal("--help")
-    assert seen.end() == 0
+    assert seen.end() == 0, seen.screen
     assert "\x1b[1m" in seen.raw
     assert "ordo buy NSE:INFY" in seen.screen
 
@@ -148,7 +148,7 @@ def test_a_live_order_shows_its_legs_and_asks(live: Run, terminal: Spawn) -> Non
     assert re.search(r"erin +acme +3", asked.screen)
     assert placed(live) == 0
     asked.child.sendline("y")
-    assert asked.end() == 0
+    assert asked.end() == 0, asked.screen
     assert placed(live) == 1
 
 
@@ -230,7 +230,7 @@ def test_a_terminate_signal_counts_as_the_first_ctrl_c(slow: Run, terminal: Spaw
     seen = terminal("buy NSE:INFY --qty 1 --to slow1")
     seen.wait_for("sending")
     seen.child.kill(signal.SIGTERM)
-    assert seen.end() == 0
+    assert seen.end() == 0, seen.screen
     assert "stopping" in seen.screen
 
 
