@@ -28,7 +28,7 @@ _FIELD = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n"
 _QUESTION = re.compile(rb"[A-Z]+ [\x21-\x7e]+ HTTP/1\.1\r\n(?:" + _FIELD + rb")+\r\n")
 _ANSWER = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?\r\n((?:" + _FIELD + rb")*)\r\n")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*|[\t ]*)")
 _TRAILER = re.compile(_FIELD)
 _LINE = 1024  # bytes of a chunk's size with whatever a server adds to it, or of a trailer
 _NOT_PASSED_ON = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
@@ -98,29 +98,22 @@ class Exchange:
         minor, status, fields = match.groups()
         if status == b"101":  # never asked for; what follows would not be HTTP
             raise _broken("it switches protocols")
+        headers = [_pair(line) for line in fields.split(b"\r\n")[:-1]]
+        length, in_chunks = _framing(headers, modern=minor == b"1")
         if not status.startswith(b"1"):  # those are early words, and the answer is still to come
-            self.status = int(status)
-            self._headers = [_pair(line) for line in fields.split(b"\r\n")[:-1]]
-            self._expect_body(modern=minor == b"1")
+            self.status, self._headers = int(status), headers
+            ways = b",".join(value for name, value in headers if name == b"connection").lower()
+            self._lasting = minor == b"1" and b"close" not in ways
+            self._expect_body(length, in_chunks)
         return True
 
-    def _expect_body(self, *, modern: bool) -> None:
-        lengths = [value for name, value in self._headers if name == b"content-length"]
-        codings = [value.lower() for name, value in self._headers if name == b"transfer-encoding"]
-        ways = b",".join(value for name, value in self._headers if name == b"connection").lower()
-        self._lasting = modern and b"close" not in ways
-        if len(lengths) + len(codings) > 1:
-            raise _broken("it tells its length more than once")
-        if codings and (codings != [b"chunked"] or not modern):
-            raise _broken("it is coded in a way that was not asked for")
-        if lengths and not _LENGTH.fullmatch(lengths[0]):
-            raise _broken("its length is not a number")
+    def _expect_body(self, length: int | None, in_chunks: bool) -> None:
         if self._method in (b"HEAD", b"CONNECT") or self.status in (204, 304):
             self.whole = True
-        elif codings:
+        elif in_chunks:
             self._step = self._take_chunk_size
-        elif lengths:
-            self._expect(int(lengths[0]))
+        elif length is not None:
+            self._expect(length)
             self._step = self._take_body
         else:
             self._lasting = False
@@ -195,6 +188,19 @@ def _question(method: bytes, target: bytes, headers: list[Pair], body: bytes) ->
     if not _QUESTION.fullmatch(head) or head.count(b"\r\n") != len(headers) + 2:
         raise httpx.LocalProtocolError("the request has a character that may not be in it")
     return head + body
+
+
+def _framing(headers: list[Pair], *, modern: bool) -> tuple[int | None, bool]:
+    """The length that a head tells, and whether the body comes in chunks. One that tells it twice is not believed."""
+    lengths = [value for name, value in headers if name == b"content-length"]
+    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    if len(lengths) + len(codings) > 1:
+        raise _broken("it tells its length more than once")
+    if codings and (codings != [b"chunked"] or not modern):
+        raise _broken("it is coded in a way that was not asked for")
+    if lengths and not _LENGTH.fullmatch(lengths[0]):
+        raise _broken("its length is not a number")
+    return int(lengths[0]) if lengths else None, bool(codings)
 
 
 def _pair(line: bytes) -> Pair:

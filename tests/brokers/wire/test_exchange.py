@@ -74,6 +74,7 @@ SEEDS = [
     b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\n" + answer(),
     b"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n",
     chunked(b"1\r\na\r\n", b"A;x=y\r\n0123456789\r\n", b"0\r\n\r\n"),
+    chunked(b"1 \r\na\r\n", b'A;x="y" \r\n0123456789\r\n', b"0\t\r\n\r\n"),
     chunked(b"00a\r\n0123456789\r\n", b"0\r\nTrailer: yes\r\nOther: 1\r\n\r\n"),
     answer() + answer(),
 ]
@@ -114,6 +115,25 @@ WORDS = [
     b"HTTP/2 ", b" folded\r\n", b"101", b"100", b"999", b"\xff", b"Content-Length : 2\r\n", b"chunked", b"x",
 ]  # fmt: skip
 
+REFUSED = [  # found by the property below, and others of their kind
+    chunked(b"1\t;x=y\r\na\r\n0\r\n\r\n"),
+    b"HTTP/1.1 103 Early\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + answer(),
+    b"HTTP/1.1 100 Continue\r\nContent-Length: x\r\n\r\n" + answer(),
+    b"HTTP/1.1 200 OK\r\nA : b\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"HTTP/2 200\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 600 Odd\r\nContent-Length: 0\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("data", REFUSED)
+def test_what_is_not_quite_the_grammar_is_refused(data: bytes) -> None:
+    assert ours([data]) is None
+
+
 edits = st.lists(
     st.tuples(st.floats(0, 1), st.integers(0, 6), st.one_of(st.sampled_from(WORDS), st.binary(max_size=4))),
     min_size=1,
@@ -121,7 +141,7 @@ edits = st.lists(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500, deadline=None, derandomize=True)
 @given(seed=st.sampled_from(SEEDS), edits=edits, split=st.floats(0, 1))
 def test_whatever_is_taken_h11_takes_and_reads_the_same(
     seed: bytes, edits: list[tuple[float, int, bytes]], split: float
@@ -137,7 +157,7 @@ def test_whatever_is_taken_h11_takes_and_reads_the_same(
         assert reading == theirs(data)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500, deadline=None, derandomize=True)
 @given(data=st.binary(max_size=300))
 def test_no_bytes_whatever_bring_another_error(data: bytes) -> None:
     ours([data])
