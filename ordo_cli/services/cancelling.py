@@ -13,7 +13,7 @@ from ordo_cli.domain.errors import NoAnswer, NotFound, OrdoError, Refused, Rejec
 from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.journal import OperationTerms, Wait
 from ordo_cli.domain.kill import Scope
-from ordo_cli.domain.legs import Cancel, Leg, LegId, Problem, Submission
+from ordo_cli.domain.legs import CANCEL_MOVES, Cancel, Leg, LegId, Problem, Submission
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport
 from ordo_cli.domain.values import dataclass
 from ordo_cli.services.sending import rates_of
@@ -66,7 +66,7 @@ async def cancel_order(desk: Desk, account: Account, order_id: BrokerOrderId) ->
 async def cancel_fan_out(desk: Desk, fan_out_id: str) -> list[Cancelled]:
     """Cancel every leg of a fan-out that still works, accounts side by side."""
     fan_out = await desk.store.journal.fan_out(fan_out_id)
-    return await _together(desk, [leg for leg in fan_out.legs if _works(leg)])
+    return await _together(desk, working_legs(fan_out))
 
 
 async def cancel_all(desk: Desk, targets: Sequence[Target]) -> list[Cancelled]:
@@ -200,10 +200,15 @@ def operation_terms(desk: Desk, account: Account, scopes: tuple[Scope, ...] = ()
 
 
 async def _step(desk: Desk, leg: Leg | None, to: Cancel) -> Leg | None:
-    """Record how far the cancel has come; an order of somebody else's has no leg to record it on."""
+    """Record how far the cancel has come; an order of somebody else's has no leg to record it on.
+
+    Two may cancel one order at once: the step of the one that is behind is left out.
+    """
     if leg is None:
         return None
-    return await desk.store.journal.move(leg.id, lambda now: now if now.cancel is to else now.cancelling(to))
+    return await desk.store.journal.move(
+        leg.id, lambda now: now.cancelling(to) if to in CANCEL_MOVES[now.cancel] else now
+    )
 
 
 def _outcome(problem: Problem | None) -> Cancel:

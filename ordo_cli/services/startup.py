@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ordo_cli.desk import Desk
-from ordo_cli.domain.legs import Block, Cancel, Leg, Problem, Submission
-from ordo_cli.domain.values import replace
+from ordo_cli.domain.legs import Block, Leg, Problem, Submission
 from ordo_cli.services import presses
 
 ORPHANED = Problem(
@@ -32,7 +31,4 @@ def inherit(leg: Leg) -> Leg:
         return leg.to(Submission.BLOCKED, problem=ORPHANED)
     if leg.submission is Submission.SENDING:
         return leg.to(Submission.UNKNOWN, problem=WIDOWED)
-    if leg.cancel in {Cancel.PLANNED, Cancel.SENDING}:
-        sending = leg if leg.cancel is Cancel.SENDING else leg.cancelling(Cancel.SENDING)
-        return sending.cancelling(Cancel.UNKNOWN)
-    return replace(leg)
+    return leg
