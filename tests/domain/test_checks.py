@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def codes(case: Case, *, soft: bool = False) -> list[str]:
     return [objection.problem.code for objection in checks.objections(case) if objection.soft is soft]
 
 
-def asking(intent: OrderIntent, **more: object) -> Case:
+def asking(intent: OrderIntent, **more: Any) -> Case:
     return replace(CASE, intent=intent, **more)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Set
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ UNKNOWN = Leg(
 ACKED = replace(UNKNOWN, submission=Submission.ACKED, broker_order_id=BrokerOrderId("1"), working=OrderState.OPEN)
 
 
-def row(order_id: str = "1", **more: object) -> OrderReport:
+def row(order_id: str = "1", **more: Any) -> OrderReport:
     base = OrderReport(
         BrokerOrderId(order_id), OrderState.OPEN, INFY, Side.BUY, 10, OrderType.LIMIT, Product.CNC, Validity.DAY,
         limit_price=Decimal(1500), tag=TAG, placed_at=MONDAY_NOON,
@@ -74,7 +75,7 @@ def test_two_rows_with_one_tag_are_disputed() -> None:
     [{"quantity": 11}, {"side": Side.SELL}, {"product": Product.MIS}, {"filled_quantity": 11}],
     ids=["quantity", "side", "product", "too-many-fills"],
 )
-def test_the_tag_on_another_order_is_disputed(other: dict[str, object]) -> None:
+def test_the_tag_on_another_order_is_disputed(other: dict[str, Any]) -> None:
     finding = matching.by_tag(INTENT, UNKNOWN, [row(**other)])
     assert finding is not None
     assert finding.submission is Submission.DISPUTED

@@ -12,7 +12,7 @@ import pytest
 
 from ordo_cli.brokers.base import Permit, RateLimits
 from ordo_cli.desk import Desk
-from ordo_cli.domain.accounts import AccountId
+from ordo_cli.domain.accounts import AccountId, BrokerName
 from ordo_cli.domain.errors import Invalid, LimitExceeded, NoAnswer, NotFound, Refused, SessionExpired, StoreFailed
 from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.legs import Leg, LegId, Submission
@@ -155,7 +155,8 @@ async def test_modes_are_never_mixed(desk: Desk, add: Add, firm: Firm, clock: Fa
     paper = Firm(clock, Mode.PAPER)
     await add("alice")
     both = replace(
-        desk, find=lambda name: replace(paper.find("acme"), name="toy") if name == "toy" else firm.find(name)
+        desk,
+        find=lambda name: replace(paper.find("acme"), name=BrokerName("toy")) if name == "toy" else firm.find(name),
     )
     await accounts.add(both, "bob", "toy", accounts.Wishes(), {})
     with pytest.raises(Invalid, match="mix"):
