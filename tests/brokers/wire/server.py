@@ -109,10 +109,10 @@ class RawServer:
 
 
 @asynccontextmanager
-async def serving(play: Play, context: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
+async def serving(play: Play, context: ssl.SSLContext | None = None, at: str = "127.0.0.1") -> AsyncIterator[RawServer]:
     """A server on a free port, over TLS if a context is given."""
     server = RawServer(play)
-    listener = await asyncio.get_running_loop().create_server(lambda: Peer(server), "127.0.0.1", 0, ssl=context)
+    listener = await asyncio.get_running_loop().create_server(lambda: Peer(server), at, 0, ssl=context)
     server.port = listener.sockets[0].getsockname()[1]
     server.scheme = "https" if context else "http"
     try:

@@ -103,6 +103,16 @@ async def test_a_server_that_cannot_prove_who_it_is_is_unreachable(authority: Au
         await assert_nothing_left(http, server)
 
 
+async def test_a_good_certificate_for_another_address_is_unreachable(authority: Authority) -> None:
+    async with (
+        serving(saying(answer()), authority.good, at="0.0.0.0") as server,
+        http_to(server, authority.trusting, host="127.0.0.2") as http,
+    ):
+        with pytest.raises(Unreachable, match="certificate"):
+            await http.post("/orders", permit=Leave(), json=ORDER)
+        assert server.received == 0
+
+
 async def test_a_system_that_does_not_trust_the_authority_reaches_nobody(authority: Authority) -> None:
     async with serving(saying(answer()), authority.good) as server, http_to(server, None) as http:
         await assert_nothing_left(http, server)

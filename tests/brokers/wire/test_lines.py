@@ -223,6 +223,15 @@ async def test_an_account_has_no_more_lines_than_it_may_and_the_next_leg_has_sen
         assert len(server.peers) == 1
 
 
+async def test_a_line_that_could_not_be_opened_takes_no_place(carriage: Carriage) -> None:
+    async with serving(saying(), carriage.server) as server:
+        pass
+    async with http_to(server, carriage.client, lines=1) as http:
+        for _ in range(3):
+            with pytest.raises(Unreachable, match="no connection"):
+                await http.post("/orders", permit=Leave(), json={})
+
+
 async def test_a_leg_that_had_to_wait_gets_the_line_that_became_free(carriage: Carriage) -> None:
     async with serving(every_question, carriage.server) as server, http_to(server, carriage.client, lines=1) as http:
         await asyncio.gather(*(http.post("/orders", permit=Leave(), json={}) for _ in range(5)))
