@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport, OrderState
+from ordo_cli.domain.legs import Leg
+from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderIntent, OrderReport, OrderState
 from ordo_cli.domain.portfolio import Position
 from ordo_cli.domain.values import dataclass
 
@@ -30,14 +31,19 @@ def protective(book: Iterable[OrderReport], positions: Iterable[Position]) -> se
     return spared
 
 
-def exits(positions: Iterable[Position], book: Sequence[OrderReport]) -> list[Exit]:
+def exits(
+    positions: Iterable[Position], book: Sequence[OrderReport], doubts: Iterable[tuple[OrderIntent, Leg]] = ()
+) -> list[Exit]:
     """What is left to close of each position, net of orders that are already taking it off.
 
-    A stop that waits for its trigger is none of those: it takes nothing off while it waits.
+    A stop that waits for its trigger is none of those: it takes nothing off while it waits. A leg in doubt is one as
+    long as the book does not show it: it may be there, and fill.
     """
     found = []
+    unseen = [(intent, leg) for intent, leg in doubts if leg.tag not in {row.tag for row in book}]
     for position in positions:
         taking = sum(row.pending_quantity for row in book if _reduces(row, position) and not _waits(row))
+        taking += sum(leg.quantity - leg.filled_quantity for intent, leg in unseen if _opposes(intent, position))
         quantity = abs(position.quantity) - taking
         if quantity > 0:
             found.append(Exit(position, quantity))
@@ -45,11 +51,14 @@ def exits(positions: Iterable[Position], book: Sequence[OrderReport]) -> list[Ex
 
 
 def _reduces(row: OrderReport, position: Position) -> bool:
+    return row.state not in FINAL and _opposes(row, position)
+
+
+def _opposes(order: OrderReport | OrderIntent, position: Position) -> bool:
     return (
-        row.state not in FINAL
-        and row.instrument == position.instrument
-        and row.product is position.product
-        and row.side.sign * position.quantity < 0
+        order.instrument == position.instrument
+        and order.product is position.product
+        and order.side.sign * position.quantity < 0
     )
 
 

@@ -121,7 +121,12 @@ def settle(leg: Leg, finding: Finding) -> Leg:
 
 
 def follow(leg: Leg, row: OrderReport) -> Leg:
-    """The leg after its row in a book: fills never fall, an unclear word changes nothing, too many fills dispute it."""
+    """The leg after its row in a book: fills never fall, an unclear word changes nothing, too many fills dispute it.
+
+    A leg that another process has found disputed meanwhile stays so.
+    """
+    if leg.submission is not Submission.ACKED:
+        return leg
     if row.filled_quantity > row.quantity:
         return settle(leg, disputed(f"order {row.order_id} shows {row.filled_quantity} filled of {row.quantity}"))
     if leg.working in FINAL and row.filled_quantity > leg.filled_quantity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, Target
@@ -14,7 +15,7 @@ from ordo_cli.domain.legs import Leg, Purpose, Submission
 from ordo_cli.domain.orders import OrderIntent, OrderType, Side
 from ordo_cli.domain.portfolio import Position
 from ordo_cli.domain.values import dataclass, replace
-from ordo_cli.services import cancelling, planning, reconcile, startup
+from ordo_cli.services import cancelling, planning, reconcile, reducing, startup
 from ordo_cli.services.planning import OnPartial, PlaceRequest, Preview
 from ordo_cli.services.sending import Errand, Watch, send
 
@@ -118,7 +119,8 @@ async def close_position(
 ) -> Leg:
     """Send the order that takes `quantity` units off this position: journalled, sent once, never blocked by the switch.
 
-    The caller has just read the position; the quantity may not exceed it, so that nothing is ever turned around.
+    The caller has just read the position, and the quantity may not exceed it. It is read again when the account's turn
+    has come, so that two who close at the same time do not turn it around together.
     """
     if not 0 < quantity <= abs(position.quantity):
         raise LimitExceeded(
@@ -174,6 +176,7 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
             day=plan.day,
             value=proposal.value,
             limits=proposal.limits,
+            unless=partial(reducing.require_room, desk, leg, intent) if leg.purpose is Purpose.CLOSE else None,
         )
         return await send(desk, errand, room, watch)
 

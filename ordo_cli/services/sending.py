@@ -7,7 +7,7 @@ that nothing left; after silence it is UNKNOWN, and nothing here ever sends it a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from decimal import Decimal
@@ -60,6 +60,7 @@ class Errand:
     day: date
     value: Decimal | None = None
     limits: DayLimits = NO_LIMITS
+    unless: Callable[[Broker], Awaitable[None]] | None = None  # asked before each claim; raises what forbids it
 
 
 async def send(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Watch) -> Leg:
@@ -140,6 +141,8 @@ async def _claim(desk: Desk, errand: Errand, broker: Broker) -> tuple[Leg, float
     """
     while True:
         _still_wanted(desk, errand)
+        if errand.unless is not None:
+            await errand.unless(broker)
         desk.failpoint("claiming")
         terms = await _terms(desk, errand, broker)
         answer = await desk.store.journal.claim(errand.leg.id, terms)

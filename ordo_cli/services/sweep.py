@@ -13,14 +13,14 @@ from collections.abc import Iterable, Sequence
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import OrdoError, StoreFailed
-from ordo_cli.domain.exits import Exit, exits, protective
+from ordo_cli.domain.exits import Exit, protective
 from ordo_cli.domain.instruments import InstrumentId
 from ordo_cli.domain.kill import Level, Scope, covers
-from ordo_cli.domain.legs import Leg, Problem, Purpose, Submission
+from ordo_cli.domain.legs import Leg, Problem, Submission
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport
 from ordo_cli.domain.portfolio import Position
 from ordo_cli.domain.values import dataclass, field
-from ordo_cli.services import cancelling, orders, reconcile, startup
+from ordo_cli.services import cancelling, orders, reconcile, reducing, startup
 
 ON_WIRE_S = 5.0  # how long legs on the wire get to be answered
 ROUNDS = 5
@@ -88,6 +88,7 @@ class _Diary:
     kept: dict[BrokerOrderId, None] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    unwritten: bool = False  # the journal said no once: each further try of it could cost five seconds
 
     def trouble(self, doing: str, error: Exception) -> None:
         if isinstance(error, OrdoError):
@@ -146,7 +147,12 @@ async def _settle_wire(desk: Desk, diary: _Diary) -> None:
 
 
 async def _ask_the_book(desk: Desk, diary: _Diary) -> None:
-    found = await reconcile.reconcile(desk, accounts=[diary.account.id])
+    try:
+        found = await reconcile.reconcile(desk, accounts=[diary.account.id])
+    except StoreFailed as error:  # what was learnt could not be kept; to cancel and to look goes on without it
+        diary.trouble("what became of legs in doubt could not be written down", error)
+        diary.unwritten = True
+        return
     diary.problems.extend(failure.problem for failure in found.failures)
 
 
@@ -188,9 +194,13 @@ async def _cancellable(desk: Desk, diary: _Diary) -> list[OrderReport]:
 
 async def _cancel_one(desk: Desk, diary: _Diary, row: OrderReport) -> None:
     try:
-        done = (await cancelling.cancel_order(desk, diary.account, row.order_id)).done
+        if diary.unwritten:
+            done = await _cancel_unwritten(desk, diary, row)
+        else:
+            done = (await cancelling.cancel_order(desk, diary.account, row.order_id)).done
     except StoreFailed as error:
         diary.trouble(f"the cancel of {row.order_id} could not be written down", error)
+        diary.unwritten = True
         done = await _cancel_unwritten(desk, diary, row)
     except OrdoError as error:
         diary.trouble(f"order {row.order_id} could not be cancelled", error)
@@ -217,24 +227,20 @@ async def _flatten(desk: Desk, diary: _Diary) -> None:
         if positions is not None and not positions:
             await _cancel(desk, diary)  # flat: a stop that still waits could only open a new position
             return
-        if positions and await _may_close(desk, diary):
-            await _close_all(desk, diary, positions)
+        if positions:
+            await _close_all(desk, diary)
         await desk.clock.sleep(pause)
         await _cancel(desk, diary)
 
 
-async def _may_close(desk: Desk, diary: _Diary) -> bool:
-    """Not while a close is in doubt: it may fill yet, and one more on top would turn the position around."""
-    if not await _out(desk, diary):
-        return True
-    await _ask_the_book(desk, diary)
-    return not any(leg.purpose is Purpose.CLOSE for leg in await _out(desk, diary))
-
-
-async def _close_all(desk: Desk, diary: _Diary, positions: Sequence[Position]) -> None:
+async def _close_all(desk: Desk, diary: _Diary) -> None:
+    """Close what nothing else can take off: a leg in doubt may fill yet, and one more would turn a position around."""
+    if await _out(desk, diary):
+        await _ask_the_book(desk, diary)
     broker = await desk.lines.to(diary.account)
-    for each in exits(positions, [row for row in await broker.orders() if row.state not in FINAL]):
-        await _close_one(desk, diary, each)
+    for each in await reducing.closable(desk, diary.account.id, broker):
+        if _asked(diary, each.position.instrument):
+            await _close_one(desk, diary, each)
 
 
 async def _close_one(desk: Desk, diary: _Diary, each: Exit) -> None:

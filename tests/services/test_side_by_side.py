@@ -1,0 +1,103 @@
+"""Side by side: two who work on one account at the same moment do no more than one alone would have done."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
+from ordo_cli.desk import Desk
+from ordo_cli.domain.accounts import AccountId, Target
+from ordo_cli.domain.kill import GLOBAL, Level
+from ordo_cli.domain.legs import Leg, Submission
+from ordo_cli.domain.orders import BrokerOrderId, OrderState
+from ordo_cli.services import kill, orders, positions, reconcile
+from ordo_cli.services.planning import PlaceRequest
+from tests.fakes import buy, lost_on_the_way, sell
+from tests.services.conftest import Add, Opener
+from tests.services.test_sweep import fill, filling, held, of, place, sells
+
+ALICE = [Target("alice")]
+
+
+async def legs(desk: Desk) -> list[Leg]:
+    return [leg for fan_out in await desk.store.journal.fan_outs() for leg in fan_out.legs]
+
+
+async def test_two_who_close_one_position_at_once_do_not_turn_it_around(desk: Desk, add: Add, reopen: Opener) -> None:
+    alice = await add("alice")
+    alice.position_rows = [held(10)]
+    alice.script = [filling()] * 9
+    async with reopen() as other:
+        reports = await asyncio.gather(positions.close(desk, ALICE), positions.close(other, ALICE))
+    assert sells(alice) == [10]
+    assert len(alice.book) == 1
+    assert alice.position_rows[0].quantity == 0
+    assert all(report.clean for report in reports)
+    refused = [leg for leg in await legs(desk) if leg.submission is Submission.BLOCKED]
+    assert {leg.problem.code for leg in refused if leg.problem} == {"REDUCE_ONLY"}
+
+
+async def test_a_close_counts_an_order_to_sell_of_which_nobody_knows_what_became(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    alice.position_rows = [held(10)]
+    alice.script = [lost_on_the_way, filling()]
+    await place(desk, sell(4), "alice")
+    report = await positions.close(desk, ALICE)
+    assert sells(alice) == [6]
+    assert not report.clean
+
+
+async def test_an_exit_that_fills_while_it_is_looked_at_is_not_closed_again(desk: Desk, add: Add) -> None:
+    """A foreign order takes the position off between the first look at the positions and the look at the book."""
+    alice = await add("alice")
+    await place(desk, sell(), "alice")
+    alice.book[0] = replace(alice.book[0], tag=None, order_id=BrokerOrderId("foreign"))
+    alice.position_rows = [held(10)]
+    looks = alice.positions
+
+    async def filled_meanwhile() -> list[object]:
+        rows = list(await looks())
+        if alice.log.count("orders") and alice.book[0].state is OrderState.OPEN:
+            fill(alice, BrokerOrderId("foreign"), 10)
+        return rows  # type: ignore[return-value]
+
+    alice.positions = filled_meanwhile  # type: ignore[method-assign, assignment]
+    await positions.close(desk, ALICE)
+    assert len(alice.book) == 1
+    assert alice.position_rows[0].quantity == 0
+
+
+async def test_legs_in_doubt_and_a_held_database_do_not_keep_a_kill_from_cancelling(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    for price in ("1500", "1490", "1480"):
+        await place(desk, buy(limit=price), "alice")
+    alice.script = [lost_on_the_way]
+    await place(desk, buy(7), "alice")
+    await kill.engage(desk, GLOBAL, Level.CANCEL)
+    with closing(sqlite3.connect(desk.home.database, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        report = await kill.sweep(desk, GLOBAL, Level.CANCEL)
+    assert [row.state for row in alice.book] == [OrderState.CANCELLED] * 3
+    assert len(of(report).cancelled) == 3
+    assert not report.clean  # one leg is unknown still
+    assert "could not be written down" in of(report).problems[0].message
+
+
+async def test_two_who_find_the_same_order_disputed_agree(desk: Desk, add: Add, reopen: Opener) -> None:
+    alice = await add("alice")
+    await place(desk, buy(), "alice")
+    alice.put(replace(alice.book[0], state=OrderState.FILLED, filled_quantity=11))
+    async with reopen() as other:
+        await asyncio.gather(*(reconcile.reconcile(each, [AccountId("alice")]) for each in (desk, other, desk)))
+    assert [leg.submission for leg in await legs(desk)] == [Submission.DISPUTED]
+
+
+async def test_the_same_key_in_two_hands_sends_one_order(desk: Desk, add: Add, reopen: Opener) -> None:
+    alice = await add("alice")
+    request = PlaceRequest(buy(), tuple(ALICE), key="morning-1-alice")
+    async with reopen() as other:
+        found = await asyncio.gather(*(orders.place(each, request) for each in (desk, other)))
+    assert len(alice.book) == 1
+    assert found[0].id == found[1].id
