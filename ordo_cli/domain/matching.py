@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from ordo_cli.domain import market
 from ordo_cli.domain.instruments import Exchange
@@ -31,6 +31,11 @@ def trustworthy(book: Sequence[OrderReport], seen_before: Collection[BrokerOrder
     """Whether this book may prove anything: no order twice, and none missing that an earlier book of the day had."""
     ids = [row.order_id for row in book]
     return len(set(ids)) == len(ids) and set(seen_before) <= set(ids)
+
+
+def of_day(book: Sequence[OrderReport], day: date) -> list[BrokerOrderId]:
+    """The orders that every later book of this day must have. Those of an earlier day may leave it during the night."""
+    return [row.order_id for row in book if row.placed_at is None or market.trading_day(row.placed_at) == day]
 
 
 def same_order(intent: OrderIntent, leg: Leg, row: OrderReport) -> bool:
@@ -181,6 +186,15 @@ def final(
         return None
     message = "the day's final order book, trades and positions do not have it"
     return Finding(Submission.ABSENT, Evidence.FINAL_BOOK, problem=Problem("ABSENT", message))
+
+
+def is_final(exchange: Exchange, sent_at: datetime, read_at: datetime) -> bool:
+    """Whether a book read then is the last word on an order sent at that moment.
+
+    Brokers clear their books over night: what the book of a later day does not have may have traded the day before.
+    """
+    at = final_at(exchange, sent_at)
+    return at <= read_at and market.trading_day(read_at) == market.trading_day(at - FINAL_AFTER)
 
 
 def final_at(exchange: Exchange, sent_at: datetime) -> datetime:

@@ -135,7 +135,7 @@ async def _read(task: _Task) -> Book:
             code="BOOK_UNTRUSTED",
         )
     now = task.desk.clock.now()
-    await journal.remember_book(task.account.id, task.day, [row.order_id for row in rows], now)
+    await journal.remember_book(task.account.id, task.day, matching.of_day(rows, task.day), now)
     return Book(rows, {row.order_id: row for row in rows}, now)
 
 
@@ -180,7 +180,7 @@ async def _find(task: _Task, intent: OrderIntent, leg: Leg, book: Book) -> Findi
         finding = await _find_by_pre_image(task, intent, leg, book)
     if finding is not None or not capabilities.final_book or leg.sent_at is None:
         return finding
-    if book.read_at < matching.final_at(intent.instrument.exchange, leg.sent_at):
+    if not matching.is_final(intent.instrument.exchange, leg.sent_at, book.read_at):
         return None
     trades, positions = await task.broker.trades(), await task.broker.positions()
     return matching.final(leg, intent, book.rows, trades, positions)

@@ -117,6 +117,33 @@ async def test_the_final_book_proves_absence_and_no_earlier_one_does(desk: Desk,
     assert await submission(desk, fan_out) is Submission.ABSENT
 
 
+async def test_the_book_of_a_later_day_proves_nothing(desk: Desk, add: Add, clock: FakeClock) -> None:
+    """It was filled on the day it was sent; by the next evening the broker has cleared its books."""
+    alice = await add("alice")
+    alice.script = [silent_after_accepting]
+    fan_out = await orders.place(desk, request(buy()))
+    alice.book = []
+    clock.pass_(timedelta(hours=28, minutes=10).total_seconds())  # 16:10 in India, the day after
+    await reconcile.reconcile(desk)
+    assert await submission(desk, fan_out) is Submission.UNKNOWN
+
+
+async def test_orders_of_yesterday_that_leave_the_book_over_night_do_not_spoil_the_day(
+    desk: Desk, add: Add, clock: FakeClock
+) -> None:
+    alice = await add("alice")
+    await orders.place(desk, request(buy()))
+    clock.pass_(timedelta(hours=12, minutes=30).total_seconds())  # half past midnight in India, and it is still there
+    await reconcile.reconcile(desk)
+    alice.book = []
+    clock.pass_(timedelta(hours=9).total_seconds())
+    alice.script = [silent_after_accepting]
+    fan_out = await orders.place(desk, request(buy(20)))
+    result = await reconcile.reconcile(desk)
+    assert result.failures == ()
+    assert await submission(desk, fan_out) is Submission.ACKED
+
+
 async def test_late_evidence_wins_over_absence_and_says_so(desk: Desk, add: Add, clock: FakeClock) -> None:
     alice = await add("alice")
     alice.script = [silent_after_accepting]

@@ -27,6 +27,7 @@ def capabilities(account: Account) -> Capabilities:
         after_market=True,
         disclosed=True,
         tagged=not behaviour_of(account).tagless,
+        final_book=False,  # it may be open at all hours, and takes what travelled for long whenever it arrives
     )
 
 
