@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow, which says nothing about what is tested.
+settings.register_profile("ordo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ordo")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
