@@ -121,15 +121,25 @@ class Gate:
 class GatePermit:
     """One attempt's leave to write, and the count of what it wrote."""
 
-    __slots__ = ("_committed_at", "_deadline", "_gate", "_stamps", "bytes_sent", "first_byte_at")
+    __slots__ = ("_committed_at", "_deadline", "_gate", "_stamps", "_withdrawn", "bytes_sent", "first_byte_at")
 
     def __init__(self, gate: Gate, stamps: Stamps | None, committed_at: float, deadline: float) -> None:
         self._gate = gate
         self._stamps = stamps
         self._committed_at = committed_at
         self._deadline = deadline
+        self._withdrawn = False
         self.bytes_sent = 0
         self.first_byte_at: float | None = None
+
+    def withdraw(self) -> bool:
+        """End the leave; whether it was never used. Then nothing has left, and nothing will.
+
+        A broker may write in a thread that goes on when its caller has stopped waiting: each side writes its own mark
+        before it looks at the other's, so that the two can never both believe to be first.
+        """
+        self._withdrawn = True
+        return self.bytes_sent == 0 and self.first_byte_at is None
 
     @contextmanager
     def passing(self) -> Iterator[None]:
@@ -153,6 +163,8 @@ class GatePermit:
                 code=STALE,
             )
         self.first_byte_at = now
+        if self._withdrawn:
+            raise Refused("ordo stopped before the first byte; nothing was sent", code=Block.INTERRUPTED)
 
 
 def _why(problem: OSError) -> str:

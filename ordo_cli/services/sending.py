@@ -36,7 +36,7 @@ from ordo_cli.domain.kill import scopes_over
 from ordo_cli.domain.legs import MAX_ATTEMPTS, Block, Evidence, Leg, Problem, Submission
 from ordo_cli.domain.orders import OrderIntent, OrderReport
 from ordo_cli.domain.values import dataclass, replace
-from ordo_cli.gate import Stamps
+from ordo_cli.gate import GatePermit, Stamps
 
 Watch = Callable[[Leg], None]
 """Told of every change of a leg, for whoever shows it."""
@@ -213,11 +213,11 @@ def _accepted(leg: Leg, intent: OrderIntent, report: OrderReport, desk: Desk, sp
     return matching.settle(facts, matching.found(report, Evidence.RESPONSE))
 
 
-async def _record_failure(desk: Desk, leg: Leg, permit: Permit, error: BaseException) -> Leg:
+async def _record_failure(desk: Desk, leg: Leg, permit: GatePermit, error: BaseException) -> Leg:
     """What an attempt that raised has proved, which hangs on the bytes first and on the error's class second."""
     spent = _milliseconds(desk, permit)
-    if permit.bytes_sent == 0:
-        return await _record(desk, leg, lambda now: now.to(Submission.NOT_SENT))
+    if permit.withdraw():
+        return await _record(desk, leg, _unsent)
     state, problem = _verdict(error)
     if not isinstance(error, OrdoError) and isinstance(error, Exception):
         log.get(__name__).error("adapter_failed", leg=leg.id, error=type(error).__name__)
@@ -244,9 +244,11 @@ async def _after_failure(desk: Desk, leg: Leg, errand: Errand, error: Exception,
     if leg.submission is not Submission.NOT_SENT:
         return _tell(watch, leg)
     again = isinstance(error, Unreachable) or (isinstance(error, Refused) and error.reason == "STALE")
-    if not again or leg.attempt >= MAX_ATTEMPTS:
+    if not again or leg.attempt >= MAX_ATTEMPTS or _unsaved(leg):
         return await _give_up(desk, leg, _block_of(error), error, watch)
     planned = await _record(desk, leg, lambda now: now.to(Submission.PLANNED))
+    if _unsaved(planned):
+        return await _give_up(desk, leg, Block.STORE, error, watch)
     await _pause(desk, errand, min(2.0, 0.2 * 2 ** (leg.attempt - 1)) * desk.chance.uniform(0.8, 1.2))
     return planned
 
@@ -277,13 +279,26 @@ async def _give_up(desk: Desk, leg: Leg, block: Block, error: Exception, watch: 
         log.get(__name__).error("leg_blocked", leg=leg.id, error=type(error).__name__)
     if leg.submission not in {Submission.PLANNED, Submission.NOT_SENT}:
         return _tell(watch, leg)
+    if leg.submission is Submission.NOT_SENT and _unsaved(leg):  # the journal says sending still, and may listen now
+        leg = await _record(desk, replace(leg, problem=None), _unsent)
+        if _unsaved(leg):
+            return _tell(watch, leg)
     return _tell(watch, await _record(desk, leg, lambda now: now.to(Submission.BLOCKED, problem=problem)))
 
 
 async def _abandon(desk: Desk, leg: Leg, watch: Watch) -> None:
     """Cancelled while it was being claimed: whether or not that went through, its permit was never made."""
-    claimed = await _record(desk, leg, lambda now: now.to(Submission.NOT_SENT) if now.submission is SENDING else now)
+    claimed = await _record(desk, leg, _unsent)
     await _give_up(desk, claimed, Block.INTERRUPTED, Refused(STOPPED), watch)
+
+
+def _unsent(leg: Leg) -> Leg:
+    """The leg whose attempt is proved at zero bytes."""
+    return leg.to(Submission.NOT_SENT) if leg.submission is SENDING else leg
+
+
+def _unsaved(leg: Leg) -> bool:
+    return leg.problem is not None and leg.problem.code == Block.STORE
 
 
 def _milliseconds(desk: Desk, permit: Permit) -> float | None:

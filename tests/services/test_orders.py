@@ -408,6 +408,7 @@ async def test_a_close_passes_every_limit_and_every_switch_and_never_turns_a_pos
     await accounts.enable(desk, "alice", False)
     await kill.engage(desk, GLOBAL, Level.BLOCK, "test")
     held = Position(INFY, Product.MIS, -5000, Decimal(1500), Decimal(1500), Decimal(0), Decimal(0))
+    alice.position_rows = [held]
     with pytest.raises(LimitExceeded):
         await orders.close_position(desk, account, held, 5001)
     leg = await orders.close_position(desk, account, held, 5000)
