@@ -59,10 +59,17 @@ class Locks:
             self._owner, self._held = None, -1
 
     def alive(self, owner: Owner) -> bool:
-        """False only on proof: its lock is free and the process is gone. Another host's owner counts as alive."""
+        """False only on proof: its lock is free and the process is gone.
+
+        An owner of another name of machine counts as alive, unless it left its lock in this very folder, which is on a
+        disk of this machine: then it was a container, or this machine before it got another name.
+        """
         if self._owner is not None and owner == self._owner:
             return True
-        if owner.host != _host() or not self._is_free(self._owner_file(owner.nonce)):
+        path = self._owner_file(owner.nonce)
+        if owner.host != _host():
+            return not (os.path.exists(path) and self._is_free(path))
+        if not self._is_free(path):
             return True
         try:
             return boot_id() == owner.boot_id and started(owner.pid) == owner.started

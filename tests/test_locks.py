@@ -103,8 +103,14 @@ async def test_a_writer_waits_for_the_one_before_it(locks: Locks, other: Other) 
 
 
 def test_an_owner_of_another_machine_counts_as_alive(locks: Locks, other: Other) -> None:
+    assert locks.alive(replace(other.owner, host="elsewhere", nonce="there"))
+
+
+def test_a_container_that_was_killed_is_dead_though_the_next_one_has_another_name(locks: Locks, other: Other) -> None:
+    before = replace(other.owner, host="3f1c9a2b7d4e")
+    assert locks.alive(before)
     other.end()
-    assert locks.alive(replace(other.owner, host="elsewhere"))
+    assert not locks.alive(before)
 
 
 def test_an_owner_of_an_earlier_boot_is_dead(locks: Locks) -> None:

@@ -7,12 +7,13 @@ from decimal import Decimal
 
 from ordo_cli.domain.errors import KillEngaged, LimitExceeded, NotFound
 from ordo_cli.domain.journal import ClaimTerms, DayLimits, OperationTerms, Rates, Wait
-from ordo_cli.domain.kill import Scope
+from ordo_cli.domain.kill import Scope, ScopeKind
 from ordo_cli.domain.legs import Leg, LegId, Purpose, Submission
 from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.driver import Ask, Body
 from ordo_cli.store.rows import (
     VALUE_UNIT,
+    account_of,
     ids_text,
     leg_of,
     micros,
@@ -39,7 +40,7 @@ def claiming(leg_id: LegId, terms: ClaimTerms, origin: Origin) -> Body[Leg | Wai
     *columns, newest, orders, units, opened = rows[0]
     leg = leg_of(columns)
     if leg.purpose is Purpose.ENTRY:
-        yield from _refuse_when_engaged(terms.scopes)
+        yield from _refuse_when_engaged(leg.account, terms.scopes)
     sending = leg.to(Submission.SENDING, attempt=leg.attempt + 1, sent_at=terms.now)
     wait = _left(newest, ROLLING_SECOND, terms.elapsed)
     if rates.per_minute is not None:
@@ -67,7 +68,7 @@ def operating(account: str, kind: str, leg: LegId | None, terms: OperationTerms,
     """Count a cancel or a modify, if the account may start one now; cancels may use what is kept for them."""
     kept = 0 if kind == "cancel" else terms.rates.kept_for_cancels
     if kind == "modify":
-        yield from _refuse_when_engaged(terms.scopes)
+        yield from _refuse_when_engaged(account, terms.scopes)
     wait = yield from _wait(account, terms.owner.boot_id, origin.elapsed, terms.rates, kept)
     if wait is not None:
         return wait
@@ -79,11 +80,13 @@ def operating(account: str, kind: str, leg: LegId | None, terms: OperationTerms,
     return None
 
 
-def _refuse_when_engaged(scopes: Iterable[Scope]) -> Body[None]:
+def _refuse_when_engaged(account: str, scopes: Iterable[Scope]) -> Body[None]:
+    """What covered the account when the order was planned, and the groups that it has joined since."""
     engaged = {(kind, name) for kind, name in (yield Ask("engaged"))}
     if not engaged:
         return
-    for scope in scopes:
+    groups = [group for row in (yield Ask("account", {"id": account})) for group in account_of(row).groups]
+    for scope in dict.fromkeys([*scopes, *(Scope(ScopeKind.GROUP, group) for group in groups)]):
         if (scope.kind.value, scope.name) in engaged:
             raise KillEngaged(
                 f"the kill switch is engaged for {scope}", hint=f"ordo kill release --scope {scope}", code="KILL"

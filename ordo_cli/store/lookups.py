@@ -34,7 +34,10 @@ def one_leg(text: str) -> Body[tuple[FanOut, Leg]]:
     legs: dict[LegId, tuple[FanOut, Leg]] = {}
     heads = [text, head] if dash and number.isdecimal() else [text]
     for beginning in dict.fromkeys(heads):
-        for id in (yield from _beginning(beginning)):
+        found = yield from _beginning(beginning)
+        if len(found) > SHOWN and beginning not in found:  # there may be more, and the leg that is meant among them
+            raise _ambiguous("fan-outs", beginning, found)
+        for id in found:
             fan_out = fan_outs_of((yield Ask("fan_out_legs", {"id": id})))[0]
             for leg in fan_out.legs:
                 if leg.id.startswith(text) or (leg.id.endswith(f"-{number}") and beginning == head):

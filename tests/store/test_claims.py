@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from ordo_cli.domain.accounts import AccountId
+from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
 from ordo_cli.domain.errors import IllegalMove, KillEngaged, LimitExceeded, NotFound
 from ordo_cli.domain.journal import DayLimits, Rates, Wait
 from ordo_cli.domain.kill import GLOBAL, Level, Scope, ScopeKind
@@ -81,6 +82,19 @@ async def test_a_switch_elsewhere_does_not_stop_it(tmp_path: Path) -> None:
         (leg_id,) = await planned(store, "aa")
         await store.switches.engage(Scope(ScopeKind.ACCOUNT, "bob"), Level.FLATTEN, None)
         assert isinstance(await store.journal.claim(leg_id, terms(clock)), Leg)
+
+
+async def test_a_group_that_the_account_joined_after_planning_stops_it_too(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path / "ordo.db", clock) as store:
+        alice = Account(ALICE, BrokerName("paper"))
+        await store.accounts.add(alice)
+        await store.journal.open(fan_out("aa"), duplicate_window=None)
+        await store.accounts.save(replace(alice, groups=(GroupName("family"),)))
+        await store.switches.engage(Scope(ScopeKind.GROUP, "family"), Level.BLOCK, None)
+        with pytest.raises(KillEngaged, match="group:family"):
+            await store.journal.claim(LegId("aa-1"), terms(clock))
+        assert not isinstance(await store.journal.claim(LegId("aa-2"), terms(clock, "bob")), Wait)
 
 
 async def test_a_close_and_a_cancel_pass_an_engaged_switch_and_a_modify_does_not(tmp_path: Path) -> None:

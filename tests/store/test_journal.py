@@ -82,6 +82,16 @@ async def test_the_beginning_of_an_id_is_enough_when_it_is_the_only_one(tmp_path
             await journal.leg("x-9")
 
 
+async def test_a_beginning_that_too_many_share_means_no_leg_of_the_first_few(tmp_path: Path) -> None:
+    """Only the first few are looked at: that one of them alone has a third leg does not make it the one meant."""
+    async with opened(tmp_path / "ordo.db") as store:
+        for number in range(9):
+            accounts = "alice bob carol" if number in (2, 8) else "alice"
+            await store.journal.open(fan_out(f"ab{number}", accounts), duplicate_window=None)
+        with pytest.raises(Invalid, match="several"):
+            await store.journal.leg("ab-3")
+
+
 async def test_an_id_that_is_the_beginning_of_another_is_found_itself(tmp_path: Path) -> None:
     async with opened(tmp_path / "ordo.db") as store:
         for name in ("ab", "abc"):
