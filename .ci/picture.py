@@ -1,4 +1,4 @@
-"""Draws the README's picture: real commands on throw-away paper accounts, as a terminal shows them, saved as SVG by Rich."""
+"""Draws the picture of the README: real commands on throw-away paper accounts, saved by Rich as a terminal shows them."""
 
 from __future__ import annotations
 
