@@ -1,4 +1,4 @@
-"""Draws the picture of the README: real commands on throw-away paper accounts, saved by Rich as a terminal shows them."""
+"""Draws the picture of the README: real commands on throw-away paper accounts, saved by Rich as seen in a terminal."""
 
 from __future__ import annotations
 
