@@ -32,8 +32,7 @@ async def dossier(desk: Desk, leg_id: str) -> Dossier:
     """All that there is to see about an open question. Raises Refused when the leg is none."""
     await wake(desk)
     fan_out, leg = await desk.store.journal.leg(leg_id)
-    if leg.submission not in OPEN_QUESTION:
-        raise Refused(f"leg {leg.id} is {leg.state}: there is nothing to settle", code="ALREADY_DONE")
+    _require_question(leg)
     account = await desk.store.accounts.get(leg.account)
     try:
         broker = await desk.lines.to(account)
@@ -52,10 +51,18 @@ async def resolve(desk: Desk, leg_id: str, *, reason: str, broker_id: str | None
             "a reason is needed: it is what the audit will show", hint='--reason "seen at the dealer\'s desk"'
         )
     found = await dossier(desk, leg_id)
-    finding = _absent(reason) if broker_id is None else _named(found, BrokerOrderId(broker_id))
-    return await desk.store.journal.move(
-        found.leg.id, lambda now: matching.settle(now, finding), kind="resolve", data={"reason": reason}
-    )
+    finding = _absent(reason) if broker_id is None else await _named(desk, found, BrokerOrderId(broker_id))
+
+    def settle(now: Leg) -> Leg:
+        _require_question(now)  # a book may have answered it while the person was thinking
+        return matching.settle(now, finding)
+
+    return await desk.store.journal.move(found.leg.id, settle, kind="resolve", data={"reason": reason})
+
+
+def _require_question(leg: Leg) -> None:
+    if leg.submission not in OPEN_QUESTION:
+        raise Refused(f"leg {leg.id} is {leg.state}: there is nothing to settle", code="ALREADY_DONE")
 
 
 def _absent(reason: str) -> matching.Finding:
@@ -64,7 +71,7 @@ def _absent(reason: str) -> matching.Finding:
     )
 
 
-def _named(found: Dossier, order_id: BrokerOrderId) -> matching.Finding:
+async def _named(desk: Desk, found: Dossier, order_id: BrokerOrderId) -> matching.Finding:
     if found.problem is not None:
         raise Refused(f"the book cannot be read: {found.problem.message}", hint=found.problem.hint)
     row = next((row for row in found.book if row.order_id == order_id), None)
@@ -72,6 +79,9 @@ def _named(found: Dossier, order_id: BrokerOrderId) -> matching.Finding:
         raise NotFound(f"order {order_id} is not in the book of {found.leg.account}", hint="see: ordo orders")
     if not matching.same_order(found.fan_out.intent, found.leg, row):
         raise Invalid(f"order {order_id} is another order than leg {found.leg.id}: it differs in what is traded")
+    of_others = (await desk.store.journal.by_order_ids(found.leg.account, [order_id])).get(order_id, found.leg.id)
+    if of_others != found.leg.id:
+        raise Invalid(f"order {order_id} is what became of leg {of_others}: one order cannot be two legs")
     finding = matching.found(row, Evidence.OPERATOR)
     if found.leg.submission is Submission.DISPUTED and finding.submission is Submission.REJECTED:
         raise Refused(

@@ -7,14 +7,18 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
+import pytest
+
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import AccountId, Target
+from ordo_cli.domain.errors import Invalid, Refused
 from ordo_cli.domain.kill import GLOBAL, Level
 from ordo_cli.domain.legs import Leg, Submission
 from ordo_cli.domain.orders import BrokerOrderId, OrderState
 from ordo_cli.services import kill, orders, positions, reconcile
+from ordo_cli.services import legs as settling
 from ordo_cli.services.planning import PlaceRequest
-from tests.fakes import buy, lost_on_the_way, sell
+from tests.fakes import buy, lost_on_the_way, sell, silent_after_accepting
 from tests.services.conftest import Add, Opener
 from tests.services.test_sweep import fill, filling, held, of, place, sells
 
@@ -101,3 +105,30 @@ async def test_the_same_key_in_two_hands_sends_one_order(desk: Desk, add: Add, r
         found = await asyncio.gather(*(orders.place(each, request) for each in (desk, other)))
     assert len(alice.book) == 1
     assert found[0].id == found[1].id
+
+
+async def test_a_leg_that_a_book_settles_while_a_person_thinks_is_not_settled_twice(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    alice.script = [silent_after_accepting]
+    await place(desk, buy(), "alice")
+    (leg,) = await legs(desk)
+
+    async def meanwhile() -> list[object]:
+        await reconcile.reconcile(desk, [AccountId("alice")])
+        return []
+
+    alice.positions = meanwhile  # type: ignore[method-assign, assignment]
+    with pytest.raises(Refused, match="nothing to settle"):
+        await settling.resolve(desk, leg.id, reason="the dealer does not see it")
+    assert [each.submission for each in await legs(desk)] == [Submission.ACKED]
+
+
+async def test_one_order_cannot_be_settled_as_two_legs(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    await place(desk, buy(limit="1500"), "alice")
+    alice.script = [lost_on_the_way]
+    await place(desk, buy(limit="1490"), "alice")
+    lost = next(leg for leg in await legs(desk) if leg.submission is Submission.UNKNOWN)
+    with pytest.raises(Invalid, match="cannot be two legs"):
+        await settling.resolve(desk, lost.id, reason="seen", broker_id=alice.book[0].order_id)
+    assert (await desk.store.journal.leg(lost.id))[1].submission is Submission.UNKNOWN
