@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PREFIXES = {"broker": "b-", "account": "a-", "group": "g-"}
 KINDS = ("global", *PREFIXES)
+READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 LOCK = "gate.lock"
 PAUSE = 0.0005  # seconds between two tries for the lock
 LONGEST = 128  # bytes of an arming file; more is not ours
@@ -117,9 +118,13 @@ def alone(run: str, limit_s: float = 1.0) -> int:
     return _take(run, exclusive=True, limit_s=limit_s)
 
 
-def armed(path: str) -> bytes:
-    """What an arming file says. Raises OSError unless it is ours, for us alone, readable, whole and unspoiled."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
+def armed(path: str, expected: bytes | None = None) -> bytes:
+    """What an arming file says. Raises OSError unless it is ours, for us alone, readable, whole and unspoiled.
+
+    What is `expected` was found whole before, and is not taken apart again: this runs between the last check of an
+    order and its first byte.
+    """
+    descriptor = os.open(path, READ)
     try:
         status = os.fstat(descriptor)
         if os.name == "posix":  # pragma: no branch
@@ -129,7 +134,8 @@ def armed(path: str) -> bytes:
         content = os.read(descriptor, LONGEST + 1)
     finally:
         os.close(descriptor)
-    epoch_of(content, path)
+    if content != expected:
+        epoch_of(content, path)
     return content
 
 

@@ -68,8 +68,9 @@ class Gate:
 
     def check(self, stamps: Stamps) -> None:
         """Raises KillEngaged unless every arming file is what it was at planning."""
+        looked_at: set[str] = set()
         for seal in stamps.seals:
-            if self._read(seal.scope, seal.path) != seal.content:
+            if self._read(seal.scope, seal.path, seal.content, looked_at) != seal.content:
                 raise KillEngaged(
                     f"{seal.scope} was killed and released after this order was planned",
                     hint="place it again if it is still wanted",
@@ -93,10 +94,15 @@ class Gate:
     def now(self) -> float:
         return self._clock.elapsed()
 
-    def _read(self, scope: Scope, path: str) -> bytes:
+    def _read(self, scope: Scope, path: str, expected: bytes | None = None, looked_at: set[str] | None = None) -> bytes:
+        """One arming file, in a folder that nobody else may write in; `looked_at` are folders seen in this check."""
+        folder = path.rpartition(os.sep)[0]
         try:
-            arming.private_folder(os.path.dirname(path))
-            return arming.armed(path)
+            if looked_at is None or folder not in looked_at:
+                arming.private_folder(folder)
+            if looked_at is not None:
+                looked_at.add(folder)
+            return arming.armed(path, expected)
         except FileNotFoundError:
             raise KillEngaged(
                 f"the kill switch is engaged for {scope}",
