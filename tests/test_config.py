@@ -33,7 +33,7 @@ def test_without_a_file_every_default_holds(home: Home) -> None:
     assert loaded.database_url == f"sqlite:///{home.database}"
     assert loaded.limits.everyone.value_order_max == 200_000
     assert (loaded.deadline_marketable, loaded.deadline_resting) == (5.0, 30.0)
-    assert (loaded.read_timeout, loaded.wait_timeout, loaded.duplicate_window) == (15.0, 30.0, 10.0)
+    assert (loaded.read_timeout, loaded.wait_timeout) == (15.0, 30.0)
     assert {origin.source for origin in loaded.origins} == {"default"}
 
 

@@ -102,10 +102,6 @@ class Config:
     origins: tuple[Origin, ...] = ()
     distrust: str | None = None  # why nobody may trade on these limits: somebody else could have written them
 
-    @property
-    def duplicate_window(self) -> float:
-        return float(self.limits.everyone.duplicate_window)
-
     def require_trusted(self) -> None:
         """Raises Refused when others may write the file that the limits come from."""
         if self.distrust:

@@ -72,9 +72,9 @@ async def place(
     except LimitExceeded as error:
         await desk.store.audit.append("risk", {"code": error.reason, "message": error.message, "key": key}, {})
         raise
-    window = None if request.allow_duplicate or request.purpose is Purpose.CLOSE else desk.config.duplicate_window
+    windows = None if request.allow_duplicate or request.purpose is Purpose.CLOSE else planning.windows(desk, plan)
     desk.failpoint("planned")
-    fan_out = await desk.store.journal.open(planning.draft(desk, plan, key), duplicate_window=window)
+    fan_out = await desk.store.journal.open(planning.draft(desk, plan, key), duplicate_window=windows)
     desk.failpoint("opened")
     show(fan_out)
     if fan_out.replayed:

@@ -153,6 +153,13 @@ def refuse_whole(plan: Preview) -> None:
     raise raising(first.message, hint=first.hint, code=raising.code if raising is KillEngaged else first.code)
 
 
+def windows(desk: Desk, plan: Preview) -> dict[AccountId, float]:
+    """Seconds in which the same order of an account is taken for a slip, by the strictest limit over it."""
+    limits = desk.config.limits
+    accounts = [proposal.account for proposal in plan.proposals]
+    return {each.id: float(limits.for_account(each, paper=False).duplicate_window) for each in accounts}
+
+
 def draft(desk: Desk, plan: Preview, key: str) -> FanOut:
     """The fan-out to write down: every leg PLANNED, or BLOCKED by what speaks against it."""
     request = plan.request

@@ -17,7 +17,7 @@ from ordo_cli.store import lookups
 from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.claims import claiming, operating
 from ordo_cli.store.driver import Ask, Body
-from ordo_cli.store.planning import Conflict, opening, replaying
+from ordo_cli.store.planning import Conflict, Window, opening, replaying
 from ordo_cli.store.rows import VALUE_UNIT, ids_of, ids_text, leg_changes, leg_of, micros, place_of, standing, time_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Journal:
         found = await self._database.read(replaying, principal, verb, key, fingerprint)
         return None if found is None else _replayed(found, key)
 
-    async def open(self, fan_out: FanOut, *, duplicate_window: float | None) -> FanOut:
+    async def open(self, fan_out: FanOut, *, duplicate_window: Window | None) -> FanOut:
         """Write a fan-out and its legs down, judged against the journal, or give back what its key stands for.
 
         Raises KeyConflict when the key stands for another request, StoreFailed when nothing could be written.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ordo_cli.domain.accounts import AccountId
 from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.journal import Owner
@@ -25,6 +28,9 @@ PLANNED_FOR_MOST = (
 )
 SECOND = 1_000_000
 
+type Window = float | Mapping[AccountId, float]
+"""Seconds in which the same order is taken for a slip: for every account, or for each its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
@@ -45,7 +51,7 @@ def replaying(principal: str, verb: str, key: str, fingerprint: str) -> Body[Fan
     return replace(fan_outs_of(rows)[0], replayed=True)
 
 
-def opening(fan_out: FanOut, window: float | None, owner: Owner | None, origin: Origin) -> Body[FanOut | Conflict]:
+def opening(fan_out: FanOut, window: Window | None, owner: Owner | None, origin: Origin) -> Body[FanOut | Conflict]:
     """Write a new fan-out down, or answer what its key was used for before."""
     before = yield from replaying(fan_out.principal, fan_out.verb, fan_out.key, fan_out.fingerprint)
     if isinstance(before, Conflict):
@@ -74,22 +80,23 @@ def _doubts(fan_out: FanOut) -> Body[dict[str, str]]:
     return {account: leg_id(of, number) for account, of, number in rows}
 
 
-def _twins(fan_out: FanOut, window: float) -> Body[dict[tuple[str, int], str]]:
-    """By account and quantity, another fan-out's leg that asks for the same and is as fresh as the window."""
-    intent = fan_out.intent
-    since = micros(fan_out.created_at) - int(window * SECOND)
+def _twins(fan_out: FanOut, window: Window) -> Body[dict[tuple[str, int], str]]:
+    """By account and quantity, another fan-out's leg that asks for the same and is as fresh as the account's window."""
+    intent, now = fan_out.intent, micros(fan_out.created_at)
+    seconds = window if isinstance(window, Mapping) else {leg.account: window for leg in fan_out.legs}
+    since = {account: now - int(each * SECOND) for account, each in seconds.items()}
     rows = yield Ask(
         "twins",
         {
             "instrument": str(intent.instrument),
             "side": intent.side.value,
-            "since": since - PLANNED_FOR_MOST * SECOND,
+            "since": min(since.values()) - PLANNED_FOR_MOST * SECOND,
         },
     )
     prices = (intent.limit_price, intent.trigger_price)
     twins = {}
     for account, quantity, limit_price, trigger_price, other, created_at, sent_at in rows:
-        fresh = max(created_at, sent_at or 0) >= since
+        fresh = account in since and max(created_at, sent_at or 0) >= since[account]
         if fresh and _same_prices(prices, (limit_price, trigger_price)):
             twins[account, quantity] = other
     return twins

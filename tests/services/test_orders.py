@@ -149,6 +149,19 @@ async def test_the_same_order_within_ten_seconds_is_taken_for_a_slip(desk: Desk,
     assert len(alice.book) == 3
 
 
+async def test_an_account_with_a_longer_window_of_its_own_keeps_it(
+    reopen: Opener, desk: Desk, add: Add, clock: FakeClock
+) -> None:
+    await add("alice")
+    await add("bob")
+    await accounts.set_value(desk, "limits.accounts.alice.duplicate_window", "60")
+    async with reopen() as later:
+        await orders.place(later, request(buy()))
+        clock.pass_(30)
+        again = await orders.place(later, request(buy()))
+    assert {leg.account: leg.state for leg in again.legs} == {"alice": "not_sent", "bob": "open"}
+
+
 async def test_while_a_leg_is_unknown_nothing_more_goes_into_that_instrument(desk: Desk, add: Add) -> None:
     alice = await add("alice")
     alice.script = [lost_on_the_way]
