@@ -12,7 +12,7 @@ from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.instruments import SYMBOL, Exchange, InstrumentId
 from ordo_cli.domain.money import shown
-from ordo_cli.domain.values import dataclass, field
+from ordo_cli.domain.values import dataclass, field, replace
 
 PAPER_FACTOR = 10
 OFF = "off"
@@ -148,6 +148,8 @@ def rule_of(name: str) -> Rule:
     return RULES[name]
 
 
+SCALED = tuple(name for name, rule in RULES.items() if rule.scaled)
+
 Values = Mapping[str, Any]
 """Limits by name, those that were set."""
 
@@ -162,10 +164,11 @@ class LimitBook:
 
     def for_account(self, account: Account, paper: bool) -> Limits:
         """What holds for this account; a paper account may have ten times the values and counts."""
-        values = {name: self._strictest(name, account) for name in RULES}
-        if paper:
-            values = {name: _tenfold(name, value) for name, value in values.items()}
-        return Limits(**values)
+        found = self.everyone
+        for said in (*(self.groups.get(group, {}) for group in account.groups), self.accounts.get(account.id, {})):
+            stricter = {name: RULES[name].stricter(getattr(found, name), value) for name, value in said.items()}
+            found = replace(found, **stricter) if stricter else found
+        return replace(found, **{name: _tenfold(name, getattr(found, name)) for name in SCALED}) if paper else found
 
     def where(self, limit: str, account: Account) -> str:
         """The setting that decides this limit, as a path in config.toml."""

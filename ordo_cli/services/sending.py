@@ -20,6 +20,7 @@ from ordo_cli.domain import matching
 from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.errors import (
     Busy,
+    IllegalMove,
     KillEngaged,
     LimitExceeded,
     NoAnswer,
@@ -52,7 +53,7 @@ class Errand:
     """One leg on its way: what to send, for whom, by when, and under which arming. `stamps` is None for a close."""
 
     leg: Leg
-    intent: OrderIntent
+    intent: OrderIntent  # with this leg's quantity
     account: Account
     spec: BrokerSpec
     stamps: Stamps | None
@@ -77,7 +78,9 @@ async def send(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Watch
                 leg = await _attempt(desk, replace(errand, leg=leg), broker, watch)
                 if leg.submission is not Submission.PLANNED:
                     return leg
-    except (OrdoError, OSError) as error:
+    except IllegalMove:
+        raise
+    except Exception as error:  # whatever it is belongs to this leg alone, which has not left
         return await _give_up(desk, leg, _block_of(error), error, watch)
 
 
@@ -117,9 +120,8 @@ async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch) -> 
     watch(leg)
     desk.failpoint("claimed")
     permit = desk.gate.permit(errand.stamps, committed_at=claimed_at, deadline=errand.deadline)
-    order = replace(errand.intent, quantity=leg.quantity)
     try:
-        report = await broker.place(order, leg.tag, permit)
+        report = await broker.place(errand.intent, leg.tag, permit)
     except BaseException as error:
         desk.failpoint("failed")
         after = await _record_failure(desk, leg, permit, error)
@@ -130,7 +132,7 @@ async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch) -> 
         raise
     desk.failpoint("answered")
     spent = _milliseconds(desk, permit)
-    return _tell(watch, await _record(desk, leg, lambda now: _accepted(now, order, report, desk, spent)))
+    return _tell(watch, await _record(desk, leg, lambda now: _accepted(now, report, desk, spent)))
 
 
 async def _claim(desk: Desk, errand: Errand, broker: Broker) -> tuple[Leg, float]:
@@ -207,7 +209,7 @@ async def _record(desk: Desk, leg: Leg, change: Callable[[Leg], Leg]) -> Leg:
     return after
 
 
-def _accepted(leg: Leg, intent: OrderIntent, report: OrderReport, desk: Desk, spent: float | None) -> Leg:
+def _accepted(leg: Leg, report: OrderReport, desk: Desk, spent: float | None) -> Leg:
     """The leg after a broker's answer that names its order."""
     facts = replace(leg, answered_at=desk.clock.now(), latency_ms=spent)
     return matching.settle(facts, matching.found(report, Evidence.RESPONSE))
@@ -273,7 +275,7 @@ async def _give_up(desk: Desk, leg: Leg, block: Block, error: Exception, watch: 
     """BLOCKED for good, said in the journal if it can be, and shown either way."""
     expected = isinstance(error, OrdoError)
     code = error.reason if isinstance(error, LimitExceeded) else block
-    message = error.message if isinstance(error, OrdoError) else "this machine refused a file that ordo needs"
+    message = error.message if isinstance(error, OrdoError) else MISHAP.get(isinstance(error, OSError), "")
     problem = Problem(code, message, error.hint if isinstance(error, OrdoError) else "ordo doctor")
     if not expected:
         log.get(__name__).error("leg_blocked", leg=leg.id, error=type(error).__name__)
