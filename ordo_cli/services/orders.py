@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from functools import partial
 
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, Target
-from ordo_cli.domain.errors import LimitExceeded, OrdoError
+from ordo_cli.domain.errors import LimitExceeded, OrdoError, StoreFailed
 from ordo_cli.domain.fanouts import FanOut, Fate, Outcome, fate
 from ordo_cli.domain.legs import Leg, Purpose, Submission
 from ordo_cli.domain.orders import OrderIntent, OrderType, Side
@@ -79,11 +80,12 @@ async def place(
     show(fan_out)
     if fan_out.replayed:
         return await _attach(desk, fan_out, watch)
-    await _send_all(desk, plan, fan_out, watch)
-    after = await desk.store.journal.fan_out(fan_out.id)
-    if request.on_partial is OnPartial.CANCEL_REST and after.outcome in {Outcome.PARTIAL, Outcome.UNKNOWN}:
-        await cancelling.cancel_fan_out(desk, after.id)
+    after = await _send_all(desk, plan, fan_out, watch)
+    with suppress(StoreFailed):  # from here on orders are out, and what is known of them is told whatever else fails
         after = await desk.store.journal.fan_out(fan_out.id)
+        if request.on_partial is OnPartial.CANCEL_REST and after.outcome in {Outcome.PARTIAL, Outcome.UNKNOWN}:
+            await cancelling.cancel_fan_out(desk, after.id)
+            after = await desk.store.journal.fan_out(fan_out.id)
     return after
 
 
@@ -96,10 +98,11 @@ async def wait(desk: Desk, fan_out: FanOut, until: Until, timeout: float, watch:
         if pause <= 0 or desk.stopping.is_set():
             return Placed(fan_out, reached=False)
         await _sleep(desk, pause)
-        await reconcile.reconcile(desk, fan_out_id=fan_out.id)
-        after = await desk.store.journal.fan_out(fan_out.id)
-        _tell_changes(fan_out, after, watch)
-        fan_out = replace(after, replayed=fan_out.replayed)
+        with suppress(StoreFailed):  # the orders are out; a later look may be written down
+            await reconcile.reconcile(desk, fan_out_id=fan_out.id)
+            after = await desk.store.journal.fan_out(fan_out.id)
+            _tell_changes(fan_out, after, watch)
+            fan_out = replace(after, replayed=fan_out.replayed)
     return Placed(fan_out)
 
 
@@ -156,8 +159,11 @@ def _tell_changes(before: FanOut, after: FanOut, watch: Watch) -> None:
             watch(leg)
 
 
-async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) -> None:
-    """Every planned leg at once; the legs share no fate, and an error of one is that leg's own."""
+async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) -> FanOut:
+    """Every planned leg at once; the legs share no fate, and an error of one is that leg's own.
+
+    Gives the fan-out as it is known here, which counts only when the journal cannot be read afterwards.
+    """
     room = asyncio.Semaphore(AT_ONCE)
     patience = _patience(desk, plan.request.intent)
     deadline = desk.clock.elapsed() + patience
@@ -181,13 +187,14 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
         return await send(desk, errand, room, watch)
 
     tasks = [asyncio.ensure_future(carry(leg)) for leg in fan_out.legs if leg.submission is Submission.PLANNED]
-    await _finish(desk, tasks)
+    sent = {leg.id: leg for leg in await _finish(desk, tasks)}
+    return replace(fan_out, legs=tuple(sent.get(leg.id, leg) for leg in fan_out.legs))
 
 
-async def _finish(desk: Desk, tasks: list[asyncio.Task[Leg]]) -> None:
+async def _finish(desk: Desk, tasks: list[asyncio.Task[Leg]]) -> list[Leg]:
     """Wait for all legs; after the first Ctrl-C for those on the wire, and not longer than the grace."""
     if not tasks:
-        return
+        return []
     everything = asyncio.ensure_future(asyncio.wait(tasks))
     stopping = asyncio.ensure_future(desk.stopping.wait())
     try:
@@ -203,6 +210,7 @@ async def _finish(desk: Desk, tasks: list[asyncio.Task[Leg]]) -> None:
     for result in results:
         if isinstance(result, Exception) and not isinstance(result, OrdoError):
             raise result
+    return [result for result in results if isinstance(result, Leg)]
 
 
 def _patience(desk: Desk, intent: OrderIntent) -> float:

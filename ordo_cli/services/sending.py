@@ -70,7 +70,7 @@ async def send(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Watch
     `room` is how many legs may be between claim and answer at once. If the journal cannot be written any more, the leg
     comes back as known in memory, its problem saying so.
     """
-    leg = errand.leg
+    leg, watch = errand.leg, _harmless(watch)
     try:
         async with _turn(desk, errand, room):
             broker = await _unless_stopped(desk, desk.lines.to(errand.account))
@@ -82,6 +82,18 @@ async def send(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Watch
         raise
     except Exception as error:  # whatever it is belongs to this leg alone, which has not left
         return await _give_up(desk, leg, _block_of(error), error, watch)
+
+
+def _harmless(watch: Watch) -> Watch:
+    """Whoever looks on cannot stop a leg between its claim and its outcome, whatever goes wrong in showing it."""
+
+    def told(leg: Leg) -> None:
+        try:
+            watch(leg)
+        except Exception as error:
+            log.get(__name__).error("leg_not_shown", leg=leg.id, error=type(error).__name__)
+
+    return told
 
 
 @asynccontextmanager
@@ -273,11 +285,12 @@ BLOCKS: tuple[tuple[type[Exception], Block], ...] = (
 
 async def _give_up(desk: Desk, leg: Leg, block: Block, error: Exception, watch: Watch) -> Leg:
     """BLOCKED for good, said in the journal if it can be, and shown either way."""
-    expected = isinstance(error, OrdoError)
-    code = error.reason if isinstance(error, LimitExceeded) else block
-    message = error.message if isinstance(error, OrdoError) else MISHAP.get(isinstance(error, OSError), "")
-    problem = Problem(code, message, error.hint if isinstance(error, OrdoError) else "ordo doctor")
-    if not expected:
+    if isinstance(error, OrdoError):
+        problem = Problem(error.reason if isinstance(error, LimitExceeded) else block, error.message, error.hint)
+    else:
+        own = isinstance(error, OSError)
+        what = "this machine refused a file that ordo needs" if own else "ordo itself failed at it"
+        problem = Problem(block, f"{what}; nothing was sent", "ordo doctor")
         log.get(__name__).error("leg_blocked", leg=leg.id, error=type(error).__name__)
     if leg.submission not in {Submission.PLANNED, Submission.NOT_SENT}:
         return _tell(watch, leg)

@@ -15,6 +15,7 @@ import pytest
 from ordo_cli.desk import Desk, open_desk
 from ordo_cli.domain.accounts import AccountId, Target
 from ordo_cli.domain.errors import StoreFailed
+from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.legs import Leg, LegId, Submission
 from ordo_cli.home import find_home, make
 from ordo_cli.services import accounts, orders
@@ -90,3 +91,56 @@ async def test_a_leg_that_never_left_is_no_failure_of_ordo_when_the_journal_was_
     assert seen[-1].state == "not_sent"
     stored = fan_out.legs[0]
     assert stored.submission is (Submission.NOT_SENT if state is Submission.BLOCKED else Submission.BLOCKED)
+
+
+async def test_a_bug_in_one_adapter_is_that_legs_own(desk: Desk, add: Add) -> None:
+    tagless = await add("tagless-alice")
+    await add("bob")
+    reads = tagless.orders
+
+    async def broken() -> Any:
+        await reads()
+        raise ZeroDivisionError
+
+    tagless.orders = broken  # type: ignore[method-assign]
+    fan_out = await orders.place(desk, PlaceRequest(buy(), (Target("all"),)))
+    alice, bob = sorted(fan_out.legs, key=lambda leg: leg.account, reverse=True)
+    assert (alice.state, bob.state) == ("not_sent", "open")
+    assert alice.problem is not None
+    assert alice.problem.message == "ordo itself failed at it; nothing was sent"
+
+
+async def test_who_looks_on_cannot_stop_a_leg(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+
+    def blind(leg: Leg) -> None:
+        raise BrokenPipeError
+
+    fan_out = await orders.place(desk, PlaceRequest(buy(), (Target("alice"),)), watch=blind)
+    assert fan_out.legs[0].state == "open"
+    assert len(alice.book) == 1
+
+
+class Mute:
+    """A journal that cannot be read once something has been sent, as when its disk has gone."""
+
+    def __init__(self, journal: Any) -> None:
+        self._journal = journal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    async def fan_out(self, id_or_prefix: str) -> FanOut:
+        raise StoreFailed("the database failed: disk I/O error", code="STORE")
+
+
+async def test_orders_that_are_out_are_told_though_the_journal_cannot_be_read_any_more(desk: Desk, add: Add) -> None:
+    """To fail with "nothing was sent" would have a script send them again."""
+    alice = await add("alice")
+    mute: Any = replace(desk.store, journal=Mute(desk.store.journal))  # type: ignore[arg-type]
+    gone = replace(desk, store=mute)
+    fan_out = await orders.place(gone, PlaceRequest(buy(), (Target("alice"),)))
+    assert (fan_out.legs[0].state, fan_out.legs[0].broker_order_id) == ("open", alice.book[0].order_id)
+    waited = await orders.wait(gone, fan_out, orders.Until.FILLED, timeout=2)
+    assert not waited.reached
+    assert waited.fan_out == fan_out
