@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 
 from ordo_cli.desk import Desk
 from ordo_cli.domain import checks, matching
 from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.checks import Case
-from ordo_cli.domain.errors import LimitExceeded, NoAnswer, OrdoError, Refused
+from ordo_cli.domain.errors import LimitExceeded, NoAnswer, OrdoError, Refused, StoreFailed
 from ordo_cli.domain.fanouts import FanOut, Mode
 from ordo_cli.domain.journal import DayUse, Wait
 from ordo_cli.domain.kill import scopes_over
-from ordo_cli.domain.legs import Block, Leg, Submission
+from ordo_cli.domain.legs import Block, Leg, Problem, Submission
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent
 from ordo_cli.domain.values import replace
 from ordo_cli.services.cancelling import operation_terms
@@ -31,24 +32,36 @@ async def modify(desk: Desk, leg_id: str, changes: Changes, *, confirmed: bool =
     await _judge(desk, account, fan_out, leg, changes, confirmed)
     deadline = desk.clock.elapsed() + desk.config.deadline_resting
     broker = await desk.lines.to(account)
+    ids = {"leg": leg.id, "fan_out": fan_out.id, "account": account.id}
     async with desk.locks.account(account.id, deadline):
-        await _turn(desk, account, leg, deadline)
-        ids = {"leg": leg.id, "fanout": fan_out.id, "account": account.id}
         await desk.store.audit.append("modify", {"step": "sending", **_words(changes)}, ids)
-        permit = desk.gate.permit(stamps, committed_at=desk.clock.elapsed(), deadline=deadline)
+        counted_at = await _turn(desk, account, leg, deadline)
+        permit = desk.gate.permit(stamps, committed_at=counted_at, deadline=deadline)
         try:
             report = await broker.modify(BrokerOrderId(leg.broker_order_id), changes, permit)
         except OrdoError as error:
-            await desk.store.audit.append("modify", {"step": error.code, "bytes": permit.bytes_sent}, ids)
+            await _note(desk, {"step": error.code, "bytes": permit.bytes_sent}, ids)
             if isinstance(error, NoAnswer):
                 error.hint = f"see what the broker made of it: ordo order show {leg.id}"
             raise
-        await desk.store.audit.append("modify", {"step": "answered", **_words(changes)}, ids)
+        await _note(desk, {"step": "answered", **_words(changes)}, ids)
 
     def take(now: Leg) -> Leg:
         return matching.follow(replace(now, quantity=max(report.quantity, now.filled_quantity)), report)
 
-    return await desk.store.journal.move(leg.id, take, kind="modify")
+    try:
+        return await desk.store.journal.move(leg.id, take, kind="modify")
+    except StoreFailed as error:
+        lost = Problem(
+            Block.STORE, f"it was changed, which could not be saved: {error.message}", "ordo fanout reconcile"
+        )
+        return replace(take(leg), problem=lost)
+
+
+async def _note(desk: Desk, fact: dict[str, object], ids: dict[str, str]) -> None:
+    """Put on record what came of it. A journal that says no hides neither the broker's answer nor its silence."""
+    with suppress(StoreFailed):
+        await desk.store.audit.append("modify", fact, ids)
 
 
 async def _judge(desk: Desk, account: Account, fan_out: FanOut, leg: Leg, changes: Changes, confirmed: bool) -> None:
@@ -87,10 +100,14 @@ def changed(intent: OrderIntent, changes: Changes) -> OrderIntent:
     )
 
 
-async def _turn(desk: Desk, account: Account, leg: Leg, deadline: float) -> None:
-    """Wait until the account may start one more operation that is not a cancel."""
+async def _turn(desk: Desk, account: Account, leg: Leg, deadline: float) -> float:
+    """Wait until the account may start one more operation that is not a cancel; a moment not later than its count."""
     terms = operation_terms(desk, account, scopes_over(account))
-    while isinstance(answer := await desk.store.journal.operation(account.id, "modify", terms, leg=leg.id), Wait):
+    while True:
+        now = desk.clock.elapsed()
+        answer = await desk.store.journal.operation(account.id, "modify", terms, leg=leg.id)
+        if not isinstance(answer, Wait):
+            return now
         if desk.clock.elapsed() + answer.seconds >= deadline:
             raise Refused("no turn came before its deadline", code=Block.DEADLINE)
         await desk.clock.sleep(answer.seconds)

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ import pytest
 
 from ordo_cli.desk import Desk, open_desk
 from ordo_cli.domain.accounts import AccountId, Target
-from ordo_cli.domain.errors import StoreFailed
+from ordo_cli.domain.errors import NoAnswer, Refused, StoreFailed
 from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.legs import Leg, LegId, Submission
+from ordo_cli.domain.orders import Changes, OrderReport
 from ordo_cli.home import find_home, make
-from ordo_cli.services import accounts, orders
+from ordo_cli.services import accounts, modifying, orders
 from ordo_cli.services.planning import PlaceRequest
-from tests.fakes import ScriptedBroker, buy, unreachable
+from tests.fakes import FakeClock, ScriptedBroker, buy, unreachable
 from tests.services.conftest import Add
 
 
@@ -144,3 +146,73 @@ async def test_orders_that_are_out_are_told_though_the_journal_cannot_be_read_an
     waited = await orders.wait(gone, fan_out, orders.Until.FILLED, timeout=2)
     assert not waited.reached
     assert waited.fan_out == fan_out
+
+
+class Forgetful:
+    """A journal and an audit log that take nothing more once the broker has been asked."""
+
+    def __init__(self, real: Any, alice: ScriptedBroker) -> None:
+        self._real, self._alice = real, alice
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._real, name)
+        return self._refusing(found) if name in ("append", "move") else found
+
+    def _refusing(self, work: Any) -> Any:
+        async def refuse(*words: Any, **more: Any) -> Any:
+            if "modify" in self._alice.log:
+                raise StoreFailed("the disk is full", code="STORE")
+            return await work(*words, **more)
+
+        return refuse
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_full_disk_hides_neither_the_answer_to_a_modify_nor_the_lack_of_one(
+    desk: Desk, add: Add, answered: bool
+) -> None:
+    alice = await add("alice")
+    (leg,) = (await orders.place(desk, PlaceRequest(buy(), (Target("alice"),)))).legs
+    store: Any = replace(
+        desk.store,
+        journal=Forgetful(desk.store.journal, alice),  # type: ignore[arg-type]
+        audit=Forgetful(desk.store.audit, alice),  # type: ignore[arg-type]
+    )
+    change = Changes(limit_price=Decimal(1490))
+    full = replace(desk, store=store)
+    if answered:
+        after = await modifying.modify(full, leg.id, change)
+        assert after.problem is not None
+        assert after.problem.message.startswith("it was changed, which could not be saved")
+        return
+    modify = alice.modify
+
+    async def silent(*words: Any) -> OrderReport:
+        await modify(*words)
+        raise NoAnswer("no answer within 15 s")
+
+    alice.modify = silent  # type: ignore[method-assign, assignment]
+    with pytest.raises(NoAnswer):
+        await modifying.modify(full, leg.id, change)
+
+
+async def test_a_modify_that_waited_too_long_after_its_count_does_not_leave(
+    desk: Desk, add: Add, clock: FakeClock
+) -> None:
+    """Its place in the second was counted long ago by then; nothing else may leave in its stead and it too."""
+    alice = await add("alice")
+    (leg,) = (await orders.place(desk, PlaceRequest(buy(), (Target("alice"),)))).legs
+
+    class Slow:
+        async def operation(self, *words: Any, **more: Any) -> Any:
+            counted = await desk.store.journal.operation(*words, **more)
+            clock.pass_(0.3)
+            return counted
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(desk.store.journal, name)
+
+    slow: Any = replace(desk.store, journal=Slow())  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="nothing was sent"):
+        await modifying.modify(replace(desk, store=slow), leg.id, Changes(limit_price=Decimal(1490)))
+    assert alice.book[0].limit_price == Decimal(1500)
