@@ -54,8 +54,10 @@ class Spill:
             return []
         return [json.loads(line) for line in text.splitlines()]
 
-    def clear(self) -> None:
-        """Empty it, keeping its blocks, once the journal knows all that it held."""
+    def clear(self, known: int) -> None:
+        """Empty it, keeping its blocks, once the journal knows all that it held; not when more has come since."""
+        if len(self.kept()) != known:
+            return
         with open(self.path, "r+b") as file:
             file.write(b"\0" * SIZE)
             file.flush()

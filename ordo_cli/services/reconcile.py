@@ -19,6 +19,7 @@ from ordo_cli.domain.matching import Finding
 from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderReport, Tag
 from ordo_cli.domain.tags import is_ours
 from ordo_cli.domain.values import dataclass, field, replace
+from ordo_cli.services import spilled
 from ordo_cli.services.startup import wake
 
 APART = 2.0  # seconds between the two looks that a match without a tag needs
@@ -70,6 +71,7 @@ class _Task:
     account: Account
     broker: Broker
     day: date
+    answers: Mapping[str, BrokerOrderId] = field(default_factory=dict)  # order ids by leg, from the spill file
     moved: list[Leg] = field(default_factory=list)
     unknown: list[Advice] = field(default_factory=list)
     orphans: list[Leg] = field(default_factory=list)
@@ -88,7 +90,9 @@ async def reconcile(
     known = {account.id: account for account in await desk.store.accounts.all()}
     if accounts is None:
         accounts = list(known) if wanted is None else {leg.account for _, leg in pairs}
-    results = await asyncio.gather(*(_account(desk, known, name, pairs, wanted is None) for name in accounts))
+    answers = spilled.answers(desk)
+    results = await asyncio.gather(*(_account(desk, known, name, pairs, answers, wanted is None) for name in accounts))
+    await spilled.empty(desk)
     return Reconciled(
         moved=tuple(leg for result in results for leg in result.moved),
         unknown=tuple(advice for result in results for advice in result.unknown),
@@ -98,14 +102,19 @@ async def reconcile(
 
 
 async def _account(
-    desk: Desk, known: Mapping[AccountId, Account], name: AccountId, pairs: Pairs, whole: bool
+    desk: Desk,
+    known: Mapping[AccountId, Account],
+    name: AccountId,
+    pairs: Pairs,
+    answers: Mapping[str, BrokerOrderId],
+    whole: bool,
 ) -> Reconciled:
     mine = [pair for pair in pairs if pair[1].account == name]
     try:
         account = known.get(name)
         if account is None:
             raise NotFound(f"there is no account {name}", hint="see: ordo account list")
-        task = _Task(desk, account, await desk.lines.to(account), market.trading_day(desk.clock.now()))
+        task = _Task(desk, account, await desk.lines.to(account), market.trading_day(desk.clock.now()), answers)
         book = await _read(task)
         if whole:
             await _adopt(task, book)
@@ -174,7 +183,10 @@ def _confirmed(leg: Leg) -> Leg:
 
 async def _find(task: _Task, intent: OrderIntent, leg: Leg, book: Book) -> Finding | None:
     capabilities = task.desk.spec(task.account).capabilities(task.account)
-    if capabilities.tagged:
+    answered = book.by_id.get(task.answers.get(leg.id, BrokerOrderId("")))
+    if answered is not None and matching.same_order(intent, leg, answered):
+        finding: Finding | None = matching.found(answered, Evidence.RESPONSE)
+    elif capabilities.tagged:
         finding = matching.by_tag(intent, leg, book.rows)
     else:
         finding = await _find_by_pre_image(task, intent, leg, book)

@@ -18,9 +18,9 @@ from ordo_cli.domain.accounts import AccountId, Target
 from ordo_cli.domain.errors import NoAnswer, Refused, StoreFailed
 from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.legs import Leg, LegId, Submission
-from ordo_cli.domain.orders import Changes, OrderReport
+from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderReport
 from ordo_cli.home import find_home, make
-from ordo_cli.services import accounts, modifying, orders
+from ordo_cli.services import accounts, modifying, orders, reconcile, startup
 from ordo_cli.services.planning import PlaceRequest
 from tests.fakes import FakeClock, ScriptedBroker, buy, unreachable
 from tests.services.conftest import Add
@@ -216,3 +216,36 @@ async def test_a_modify_that_waited_too_long_after_its_count_does_not_leave(
     with pytest.raises(Refused, match="nothing was sent"):
         await modifying.modify(replace(desk, store=slow), leg.id, Changes(limit_price=Decimal(1490)))
     assert alice.book[0].limit_price == Decimal(1500)
+
+
+class Full:
+    """A journal on a full disk: a broker's yes cannot be saved."""
+
+    def __init__(self, journal: Any) -> None:
+        self._journal = journal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    async def move(self, leg: LegId, change: Any, **more: Any) -> Leg:
+        raise StoreFailed("the disk is full, so nothing can be written down", code="STORE")
+
+
+async def test_an_answer_that_was_spilled_settles_the_leg_and_is_then_let_go(desk: Desk, add: Add) -> None:
+    """Without a tag the book alone could not tell it from the same order placed by hand."""
+    alice = await add("tagless-alice")
+    full: Any = replace(desk.store, journal=Full(desk.store.journal))  # type: ignore[arg-type]
+    await orders.place(replace(desk, store=full), PlaceRequest(buy(), (Target("tagless-alice"),)))
+    (leg,) = (await desk.store.journal.fan_outs(1))[0].legs
+    assert leg.submission is Submission.SENDING
+    await reconcile.reconcile(desk)
+    assert len(desk.spill.kept()) == 1
+    await desk.store.journal.move(leg.id, startup.inherit)  # its process ends
+    alice.book.append(replace(alice.book[0], order_id=BrokerOrderId("by-hand")))
+    await reconcile.reconcile(desk)
+    after = (await desk.store.journal.leg(leg.id))[1]
+    assert (after.submission, after.broker_order_id) == (Submission.ACKED, alice.book[0].order_id)
+    assert desk.spill.kept() == []
+    (row,) = await desk.store.audit.rows({"type": "spill"})
+    assert row.data["outcomes"] == [f"{leg.id} acked {after.broker_order_id}"]
+    assert os.path.getsize(desk.spill.path) == 64 * 1024
