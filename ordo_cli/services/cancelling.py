@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from ordo_cli import log
 from ordo_cli.brokers.base import Broker
 from ordo_cli.desk import Desk
 from ordo_cli.domain import market, matching
@@ -118,8 +119,8 @@ async def cancel_each(
     async def one(owner: Account, order_id: BrokerOrderId, leg: Leg | None) -> Cancelled:
         try:
             return await (cancel_order(desk, owner, order_id) if leg is None else cancel_leg(desk, leg.id))
-        except OrdoError as error:
-            return Cancelled(owner.id, order_id, leg, None, Problem(error.reason, error.message, error.hint))
+        except Exception as error:
+            return Cancelled(owner.id, order_id, leg, None, _why(error))
 
     return [*failed, *await asyncio.gather(*(one(*each) for each in found))]
 
@@ -129,10 +130,18 @@ async def _together(desk: Desk, legs: Sequence[Leg]) -> list[Cancelled]:
         order_id = leg.broker_order_id or BrokerOrderId("")
         try:
             return await cancel_leg(desk, leg.id)
-        except OrdoError as error:
-            return Cancelled(leg.account, order_id, leg, None, Problem(error.reason, error.message, error.hint))
+        except Exception as error:
+            return Cancelled(leg.account, order_id, leg, None, _why(error))
 
     return list(await asyncio.gather(*(one(leg) for leg in legs)))
+
+
+def _why(error: Exception) -> Problem:
+    """What kept one order from being cancelled, a bug too: it must not keep the others open."""
+    if isinstance(error, OrdoError):
+        return Problem(error.reason, error.message, error.hint)
+    log.get(__name__).error("cancel_failed", error=type(error).__name__)
+    return Problem("failed", f"ordo itself failed at it ({type(error).__name__})", "report it; see the log")
 
 
 async def _cancel(desk: Desk, account: Account, order_id: BrokerOrderId, leg: Leg | None) -> Cancelled:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 
+from ordo_cli import log
 from ordo_cli.brokers.base import Broker
 from ordo_cli.desk import Desk
 from ordo_cli.domain import market, matching
@@ -124,6 +125,10 @@ async def _account(
         raise
     except OrdoError as error:
         return Reconciled(failures=(Failure(name, Problem(error.reason, error.message, error.hint)),))
+    except Exception as error:  # a bug about one account must not keep the others from being settled
+        log.get(__name__).error("reconcile_failed", account=name, error=type(error).__name__)
+        problem = Problem("failed", f"ordo itself failed at it ({type(error).__name__})", "report it; see the log")
+        return Reconciled(failures=(Failure(name, problem),))
     return Reconciled(tuple(task.moved), tuple(task.unknown), tuple(task.orphans))
 
 

@@ -202,7 +202,7 @@ async def _cancel_one(desk: Desk, diary: _Diary, row: OrderReport) -> None:
         diary.trouble(f"the cancel of {row.order_id} could not be written down", error)
         diary.unwritten = True
         done = await _cancel_unwritten(desk, diary, row)
-    except OrdoError as error:
+    except Exception as error:  # whatever it is, the account's other orders go on
         diary.trouble(f"order {row.order_id} could not be cancelled", error)
         return
     if done and row.order_id not in diary.cancelled:

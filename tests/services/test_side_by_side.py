@@ -14,11 +14,11 @@ from ordo_cli.domain.accounts import AccountId, Target
 from ordo_cli.domain.errors import Invalid, Refused
 from ordo_cli.domain.kill import GLOBAL, Level
 from ordo_cli.domain.legs import Leg, Submission
-from ordo_cli.domain.orders import BrokerOrderId, OrderState
-from ordo_cli.services import kill, orders, positions, reconcile
+from ordo_cli.domain.orders import BrokerOrderId, OrderReport, OrderState
+from ordo_cli.services import cancelling, kill, orders, positions, reconcile
 from ordo_cli.services import legs as settling
 from ordo_cli.services.planning import PlaceRequest
-from tests.fakes import buy, lost_on_the_way, sell, silent_after_accepting
+from tests.fakes import ScriptedBroker, buy, lost_on_the_way, sell, silent_after_accepting
 from tests.services.conftest import Add, Opener
 from tests.services.test_sweep import fill, filling, held, of, place, sells
 
@@ -132,3 +132,61 @@ async def test_one_order_cannot_be_settled_as_two_legs(desk: Desk, add: Add) -> 
     with pytest.raises(Invalid, match="cannot be two legs"):
         await settling.resolve(desk, lost.id, reason="seen", broker_id=alice.book[0].order_id)
     assert (await desk.store.journal.leg(lost.id))[1].submission is Submission.UNKNOWN
+
+
+class Broken:
+    """An adapter that trips over its own feet: over every order, or over one."""
+
+    def __init__(self, broker: ScriptedBroker, only: str | None = None) -> None:
+        self._cancel, self._only = broker.cancel, only
+
+    async def cancel(self, order_id: BrokerOrderId) -> OrderReport:
+        if self._only in (None, order_id):
+            raise ZeroDivisionError
+        return await self._cancel(order_id)
+
+
+async def test_a_bug_about_one_order_keeps_no_other_open(desk: Desk, add: Add) -> None:
+    alice, bob = await add("alice"), await add("bob")
+    await place(desk, buy(), "alice", "bob")
+    alice.cancel = Broken(alice).cancel  # type: ignore[method-assign]
+    results = await cancelling.cancel_all(desk, [Target("all")])
+    assert {each.account: each.problem.code if each.problem else None for each in results} == {
+        "alice": "failed",
+        "bob": None,
+    }
+    assert bob.book[0].state is OrderState.CANCELLED
+    results = await cancelling.cancel_each(desk, [each.leg.id for each in results if each.leg], None, announce)
+    assert [each.problem.code for each in results if each.problem] == ["failed", "ALREADY_DONE"]
+
+
+async def announce(accounts: list[AccountId]) -> None:
+    assert accounts == ["alice", "bob"]
+
+
+async def test_a_bug_about_one_order_does_not_keep_a_kill_from_the_rest_of_its_account(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    for price in ("1500", "1490", "1480"):
+        await place(desk, buy(limit=price), "alice")
+    alice.cancel = Broken(alice, alice.book[0].order_id).cancel  # type: ignore[method-assign]
+    await kill.engage(desk, GLOBAL, Level.CANCEL)
+    report = await kill.sweep(desk, GLOBAL, Level.CANCEL)
+    assert [row.state for row in alice.book] == [OrderState.OPEN, OrderState.CANCELLED, OrderState.CANCELLED]
+    assert of(report).left == (f"order {alice.book[0].order_id} is open",)
+
+
+async def test_a_bug_about_one_account_keeps_no_other_unknown(desk: Desk, add: Add) -> None:
+    alice, bob = await add("alice"), await add("bob")
+    alice.script, bob.script = [silent_after_accepting], [silent_after_accepting]
+    await place(desk, buy(), "alice", "bob")
+
+    async def broken() -> list[OrderReport]:
+        raise ZeroDivisionError
+
+    alice.orders = broken  # type: ignore[method-assign]
+    found = await reconcile.reconcile(desk)
+    assert [(each.account, each.problem.code) for each in found.failures] == [("alice", "failed")]
+    assert {leg.account: leg.submission for leg in await legs(desk)} == {
+        "alice": Submission.UNKNOWN,
+        "bob": Submission.ACKED,
+    }
