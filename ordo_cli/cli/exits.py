@@ -112,10 +112,12 @@ def exit_code_of_cancels(done: Sequence[Cancelled]) -> int:
     if all(each.done or (each.problem is not None and each.problem.code == "ALREADY_DONE") for each in done):
         return DONE
     codes = {each.problem.code for each in done if each.problem is not None}
-    if codes & {"no_answer", "NOT_SEEN"}:
+    if codes & {"no_answer", "NOT_SEEN", "failed"}:
         return UNKNOWN
     if any(each.done for each in done):
         return PARTIAL
+    if codes <= {"unreachable"}:
+        return FAILED
     return NOT_YET if codes <= {"CANCEL_PENDING"} else ALL_REFUSED
 
 

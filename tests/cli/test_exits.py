@@ -14,7 +14,8 @@ from ordo_cli.domain.accounts import AccountId, BrokerName
 from ordo_cli.domain.fanouts import FanOut, Mode
 from ordo_cli.domain.instruments import parse_instrument
 from ordo_cli.domain.legs import FanOutId, Leg, LegId, Problem, Submission
-from ordo_cli.domain.orders import OrderIntent, OrderState, Side, Tag
+from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderReport, OrderState, Side, Tag
+from ordo_cli.services.cancelling import Cancelled
 
 BUY = OrderIntent(Side.BUY, parse_instrument("NSE:INFY"), 1)
 
@@ -139,3 +140,31 @@ def test_codes_are_never_renumbered() -> None:
 )
 def test_a_consolidated_read_tells_whether_all_could_be_read(asked: int, failures: list[str], code: int) -> None:
     assert exit_code_of_reads(asked, failures) == code
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ("done done", 0),
+        ("done ALREADY_DONE", 0),
+        ("done TOO_LATE", 6),
+        ("done no_answer", 7),
+        ("done failed", 7),  # a bug of ours: nobody knows how far it came
+        ("unreachable unreachable", 1),
+        ("TOO_LATE unreachable", 5),
+        ("CANCEL_PENDING", 8),
+    ],
+)
+def test_what_became_of_cancels(told: str, code: int) -> None:
+    ended = OrderReport(
+        BrokerOrderId("1"), OrderState.CANCELLED, BUY.instrument, Side.BUY, 1, BUY.type, BUY.product, BUY.validity
+    )
+    cancels = [
+        (
+            Cancelled(AccountId("a"), BrokerOrderId("1"), None, ended)
+            if word == "done"
+            else Cancelled(AccountId("a"), BrokerOrderId("1"), None, None, Problem(word, "why"))
+        )
+        for word in told.split()
+    ]
+    assert exits.exit_code_of_cancels(cancels) == code
