@@ -117,7 +117,8 @@ async def _cancel(desk: Desk, fan_out_id: str) -> list[Cancelled]:
     from ordo_cli.services import cancelling, fanouts
 
     fan_out = await fanouts.show(desk, fan_out_id)
-    door.banner(fan_out.mode, [leg.account for leg in cancelling.working_legs(fan_out)])
+    if working := cancelling.working_legs(fan_out):
+        door.banner(fan_out.mode, [leg.account for leg in working])
     return await cancelling.cancel_fan_out(desk, fan_out.id)
 
 

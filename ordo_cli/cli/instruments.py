@@ -38,7 +38,9 @@ def quote(
 
     names = [parse_instrument(name) for name in instruments]
     found = door.run(lambda desk: service.quotes(desk, names, account), reading=True)
-    missing = [str(name) for name in names if name not in found]
+    missing = [name for name in names if name not in found]
+    for name in missing:  # said with --json and --csv too
+        door.warn(f"no price of {name} is known; try: ordo instrument search {name.symbol}")
     door.answer(
         "quote",
         _quotes_json(found, names) if as_json else None,
@@ -62,6 +64,8 @@ def search(
 
     found = door.run(lambda desk: service.search(desk, text, limit, account), reading=True)
     rows = [(each.id, each.name, each.kind, each.tick, each.lot, each.isin) for each in found]
+    if len(found) == limit:
+        door.say(f"the first {limit}; more with --limit N")
     door.answer(
         "instrument search",
         [_json(each) for each in found] if as_json else None,
@@ -127,9 +131,6 @@ def _print_quotes(found: Mapping[InstrumentId, Quote], names: Sequence[Instrumen
     ]
     if rows or as_csv:
         show.table("", QUOTE, rows, as_csv=as_csv)
-    for name in names:
-        if name not in found:
-            door.warn(f"no price of {name} is known")
 
 
 def _facts(found: Instrument) -> list[tuple[str, object]]:

@@ -95,7 +95,8 @@ def release(
     """Let a scope send again. Only a person at a terminal may, who types it; nothing planned before can leave."""
     if not door.interactive():
         # Whatever runs without a person (cron, a script, a page) may stop and must never start again.
-        raise Refused("a release is typed by a person at a terminal", hint="run it in one", code="needs_terminal")
+        there = f"type there: ordo kill release{f' --scope {show.cleaned(scope)}' if scope else ''}"
+        raise Refused("a release is typed by a person at a terminal", hint=there, code="needs_terminal")
     if scope is not None:
         parse_scope(scope)
     seen = door.run(_state, reading=True)

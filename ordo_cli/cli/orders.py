@@ -10,7 +10,7 @@ import typer
 from ordo_cli.cli import door, leg_rows, preview, show
 from ordo_cli.cli.cancels import answer_cancels
 from ordo_cli.cli.door import Csv, Json, Yes
-from ordo_cli.cli.exits import exit_code_of
+from ordo_cli.cli.exits import NOT_YET, exit_code_of
 from ordo_cli.domain.accounts import AccountId, Target, parse_target
 from ordo_cli.domain.allocation import Split
 from ordo_cli.domain.errors import Invalid
@@ -100,11 +100,17 @@ def answer_fan_out(command: str, fan_out: FanOut, until: str, as_json: bool) -> 
     from ordo_cli.cli.live import show_fan_out
 
     code = exit_code_of(fan_out, until, interrupted=door.interrupted())
+
+    def text() -> None:
+        show_fan_out(fan_out)
+        if code == NOT_YET:
+            door.say(f"  not yet {until} everywhere; to follow it: ordo fanout watch {fan_out.id} --until {until}")
+
     door.answer(
         command,
         _json(fan_out) if as_json else None,
         as_json=as_json,
-        text=lambda: show_fan_out(fan_out),
+        text=text,
         exit_code=code,
     )
 

@@ -214,7 +214,7 @@ def _print(
     rows = [(at.account, *cells(at)) for at in found.rows]
     if rows or as_csv:
         show.table("", columns, rows, as_csv=as_csv)
-    else:
-        door.say(f"no {title}")
+    elif len(found.failures) < len(found.accounts):
+        door.say(f"no {title}" + (" in the other accounts" if found.failures else ""))
     for account, problem in found.failures:
         door.warn(f"{account} could not be read: {show.cleaned(problem.message)}")

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from shutil import get_terminal_size
@@ -20,6 +20,7 @@ from ordo_cli.domain.text import clean, csv_cell
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
+    from rich.text import Text
 
 STYLES = {
     "filled": "green",
@@ -49,6 +50,8 @@ STYLES = {
     "expired": "dim",
 }
 STYLED_COLUMNS = frozenset({"state", "outcome", "verdict", "mode", "status"})
+GAP = 2  # columns of a terminal between two of a table, as Rich keeps them
+LEAST_TEXT = 20  # no column of running text is squeezed below this
 NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?%?", re.ASCII)
 
 
@@ -149,19 +152,105 @@ def _is_number_column(cells: Sequence[Sequence[str]], at: int) -> bool:
 
 
 def grid(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> RichTable:
-    """The rows as a Rich table; every cell is plain text to it, never markup."""
-    from rich.table import Table
-    from rich.text import Text
+    """The rows as a Rich table as wide as the terminal; every cell is plain text to it, never markup.
 
+    No word is broken to make a row fit: a row that is too wide goes on in a second line.
+    """
+    from rich.table import Table
+
+    room = width()
+    widths = fitted(columns, cells, room)
     drawn = Table(
-        title=Text(title) if title else None, title_justify="left", title_style="bold", box=None, pad_edge=False
+        title=_styled(title, "bold") if title else None,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        show_header=widths is not None,
     )
+    if widths is None:
+        drawn.add_column(overflow="fold")
+        for line in _broken(columns, cells, room):
+            drawn.add_row(line)
+        return drawn
     for at, name in enumerate(columns):
         to_right = _is_number_column(cells, at)
-        drawn.add_column(Text(name, style="bold"), justify="right" if to_right else "left", overflow="fold")
+        drawn.add_column(
+            _styled(name, "bold"), justify="right" if to_right else "left", overflow="fold", width=widths[at]
+        )
     for row in cells:
-        drawn.add_row(*(Text(text, style=style_of(name, text)) for name, text in zip(columns, row, strict=True)))
+        drawn.add_row(*(_styled(text, style_of(name, text)) for name, text in zip(columns, row, strict=True)))
     return drawn
+
+
+def fitted(columns: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """How wide each column is when a row takes no more than the room: the widest of running text give way first.
+    None when that is not enough."""
+    widths = _natural(columns, cells)
+    least = [
+        min(wide, max(LEAST_TEXT, *(len(word) for row in cells for word in row[at].split()), 0))
+        for at, wide in enumerate(widths)
+    ]
+    room -= GAP * (len(columns) - 1)
+    while sum(widths) > room:
+        givers = [at for at, wide in enumerate(widths) if wide > least[at]]
+        if not givers:
+            return None
+        widths[max(givers, key=lambda at: widths[at])] -= 1
+    return widths
+
+
+def _natural(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
+    from rich.cells import cell_len
+
+    return [max(cell_len(text) for text in (name, *(row[at] for row in cells))) for at, name in enumerate(columns)]
+
+
+def _broken(columns: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> Iterator[Text]:
+    """The heading and the rows, each over as many lines as it needs, with columns that still stand under each other."""
+    widths = [min(wide, max(1, room - GAP)) for wide in _natural(columns, cells)]
+    right = [_is_number_column(cells, at) for at in range(len(columns))]
+    bands: list[list[int]] = [[]]
+    for at, wide in enumerate(widths):
+        indent = GAP if len(bands) > 1 else 0
+        if bands[-1] and indent + sum(widths[one] + GAP for one in bands[-1]) + wide > room:
+            bands.append([])
+        bands[-1].append(at)
+    for row, heading in [(columns, True), *((row, False) for row in cells)]:
+        for number, band in enumerate(bands):
+            if heading or any(row[at] for at in band):
+                yield from _band_lines(row, columns, band, widths, right, indent=GAP if number else 0, heading=heading)
+
+
+def _band_lines(
+    row: Sequence[str],
+    columns: Sequence[str],
+    band: Sequence[int],
+    widths: Sequence[int],
+    right: Sequence[bool],
+    *,
+    indent: int,
+    heading: bool,
+) -> Iterator[Text]:
+    from textwrap import wrap
+
+    from rich.text import Text
+
+    parts = {at: wrap(row[at], widths[at]) or [""] for at in band}
+    for number in range(max(len(lines) for lines in parts.values())):
+        line = Text(" " * indent)
+        for at in band:
+            text = parts[at][number] if number < len(parts[at]) else ""
+            said = _styled(text, "bold" if heading else style_of(columns[at], row[at]))
+            said.align("right" if right[at] else "left", widths[at])
+            line.append_text(said).append(" " * GAP)
+        line.rstrip()
+        yield line
+
+
+def _styled(text: str, style: str) -> Text:
+    from rich.text import Text
+
+    return Text(text, style=style)
 
 
 def _rich_table(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

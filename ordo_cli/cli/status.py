@@ -44,6 +44,8 @@ def _print(found: Status) -> None:
     show.facts("", pairs)
     if found.accounts:
         show.table("", ACCOUNTS, [_account_row(each) for each in found.accounts])
+    elif engaged:
+        door.say("not set up yet: ordo init")
     else:
         door.say("no account yet: ordo account add alice --broker paper")
     if found.doubts:
@@ -60,7 +62,7 @@ def _account_row(each: AccountStatus) -> tuple[object, ...]:
         each.session,
         state,
         each.orders_today,
-        each.value_today,
+        round(each.value_today, 2),
         each.open_orders,
         each.unknown,
         each.last_call,

@@ -134,11 +134,9 @@ def _quantity(case: Case) -> Iterator[Objection]:
         return
     units, lot, freeze = case.intent.quantity, case.instrument.lot, case.instrument.freeze_quantity
     if units % lot:
-        yield _hard(
-            "QTY_LOT",
-            f"{units} is not a multiple of the lot of {lot}",
-            f"the nearest are {units - units % lot} and {units - units % lot + lot}",
-        )
+        below = units - units % lot
+        nearest = f"the nearest are {below} and {below + lot}" if below else f"the least is {lot}"
+        yield _hard("QTY_LOT", f"{units} is not a multiple of the lot of {lot}", nearest)
     if freeze is not None and units > freeze:
         yield _hard("QTY_FREEZE", f"{units} is above the freeze quantity of {freeze}", "send it in several orders")
 

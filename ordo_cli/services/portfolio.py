@@ -69,14 +69,21 @@ async def funds(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolida
 
 
 async def orders(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolidated[Booked]:
-    """The order books, each order with the leg of ours that it is."""
+    """The order books, each order with the leg of ours that it is: by the broker's id, or by our tag where the broker
+    gave no id (it refused, or its answer never came)."""
     books = await _consolidated(desk, targets, lambda broker: broker.orders())
-    ours = await _our_legs(desk, books)
-    rows = tuple(
-        Row(account, broker, Booked(report, ours.get((account, report.order_id))))
-        for account, broker, report in books.rows
-    )
-    return Consolidated(books.accounts, rows, books.failures)
+    rows: list[Row[Booked]] = []
+    for account in books.accounts:
+        book = [row for row in books.rows if row.account == account]
+        if not book:
+            continue
+        ids = await desk.store.journal.by_order_ids(account, [row.row.order_id for row in book])
+        strange = [row.row.tag for row in book if row.row.tag is not None and row.row.order_id not in ids]
+        tags = await desk.store.journal.by_tags(account, strange) if strange else {}
+        for _, broker, report in book:
+            leg = ids.get(report.order_id) or (tags.get(report.tag) if report.tag is not None else None)
+            rows.append(Row(account, broker, Booked(report, leg)))
+    return Consolidated(books.accounts, tuple(rows), books.failures)
 
 
 async def in_book(desk: Desk, leg: Leg) -> Row[Booked] | Problem | None:
@@ -92,16 +99,6 @@ async def in_book(desk: Desk, leg: Leg) -> Row[Booked] | Problem | None:
         return book
     report = next((row for row in book if row.order_id == leg.broker_order_id), None)
     return None if report is None else Row(account.id, account.broker, Booked(report, leg.id))
-
-
-async def _our_legs(desk: Desk, books: Consolidated[OrderReport]) -> dict[tuple[AccountId, str], LegId]:
-    ours: dict[tuple[AccountId, str], LegId] = {}
-    for account in books.accounts:
-        ids = [row.row.order_id for row in books.rows if row.account == account]
-        if ids:
-            found = await desk.store.journal.by_order_ids(account, ids)
-            ours |= {(account, order_id): leg for order_id, leg in found.items()}
-    return ours
 
 
 async def _consolidated[T](

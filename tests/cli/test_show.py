@@ -62,6 +62,47 @@ def test_markup_in_foreign_text_is_text(capsys: pytest.CaptureFixture[str]) -> N
     assert "[red]t[/red]" in said
 
 
+NOTED = [("alice", "10", "filled", ""), ("carol", "10", "rejected", "no stock of that name is held")]
+NOTES = ("account", "quantity", "state", "note")
+
+
+def drawn(monkeypatch: pytest.MonkeyPatch, room: int) -> list[str]:
+    from rich.console import Console
+
+    monkeypatch.setenv("COLUMNS", str(room))
+    console = Console(width=room, file=io.StringIO())
+    console.print(show.grid("", NOTES, NOTED))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+
+
+def test_running_text_gives_way_first_when_a_row_is_too_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert drawn(monkeypatch, 50) == [
+        "account  quantity  state     note",
+        "alice          10  filled",
+        "carol          10  rejected  no stock of that name",
+        "                             is held",
+    ]
+
+
+def test_a_row_that_is_still_too_wide_goes_on_in_a_second_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert drawn(monkeypatch, 40) == [
+        "account  quantity  state",
+        "  note",
+        "alice          10  filled",
+        "carol          10  rejected",
+        "  no stock of that name is held",
+    ]
+
+
+@pytest.mark.parametrize("room", [1, 5, 12, 20, 30])
+def test_no_terminal_is_too_narrow_and_no_word_is_lost(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    lines = drawn(monkeypatch, room)
+    assert max(map(len, lines)) <= room
+    said = "".join("".join(lines).split())
+    for word in ("carol", "rejected", "".join("no stock of that name is held".split())):
+        assert word in said or room < 12
+
+
 def test_cells_of_every_kind() -> None:
     moment = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
     assert [show.cell(value) for value in (None, True, False, 3, ["a", "b"], Decimal(5))] == [

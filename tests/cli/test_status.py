@@ -35,6 +35,11 @@ def test_without_accounts_it_says_what_to_do_first(ordo: Ordo) -> None:
     assert "ordo account add" in err
 
 
+def test_before_init_it_says_to_init(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--home", str(tmp_path / "new"), "status"]) == 0
+    assert "ordo init" in capsys.readouterr().err
+
+
 def test_an_unknown_leg_is_said_aloud_with_what_settles_it(ordo: Ordo) -> None:
     ordo("account", "add", "dave", "--broker", "paper", "--behaviour", "silent=0.1")
     assert ordo("buy", "NSE:INFY", "--qty", "1", "--to", "dave")[0] == 7

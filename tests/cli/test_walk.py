@@ -319,6 +319,35 @@ def test_a_row_that_could_not_be_read_is_named(cli: Run) -> None:
     assert "dave could not be read" in cli("positions").err
 
 
+def test_a_price_that_is_not_known_is_named(cli: Run) -> None:
+    for form in ((), ("--json",), ("--csv",)):
+        said = cli("quote", "NSE:INFY", "NSE:NOPE", *form)
+        assert said.code == 6
+        assert "ordo instrument search NOPE" in said.err
+
+
+def test_who_waits_in_vain_is_told_how_to_go_on(cli: Run, names: dict[str, str]) -> None:
+    said = cli("buy NSE:INFY --qty 1 --limit 1460 --to alice --wait filled --timeout 0.1")
+    assert said.code == 8
+    assert "ordo fanout watch" in said.err
+
+
+def test_a_cancel_of_nothing_names_nobody(cli: Run, names: dict[str, str]) -> None:
+    said = cli("fanout cancel {filled}".format(**names))
+    assert (said.code, said.err) == (0, "nothing to cancel\n")
+
+
+def test_a_list_that_was_cut_says_so(cli: Run) -> None:
+    assert "--limit" in cli("instrument search nifty --limit 2").err
+    assert cli("instrument search reliance").err == ""
+
+
+def test_a_refused_order_in_the_book_is_still_ours(cli: Run) -> None:
+    placed = cli("buy NSE:SBIN --qty 1 --to bob --json").told["legs"][0]
+    (row,) = cli("orders bob --json").told["rows"]
+    assert (row["leg"], row["tag"]) == (placed["id"], placed["tag"])
+
+
 def test_lists_come_as_csv_too(cli: Run) -> None:
     for command in ("positions", "orders", "funds", "trades", "holdings", "order list", "fanout list", "account list"):
         out = cli(*command.split(), "--csv").out

@@ -97,6 +97,13 @@ async def test_an_order_of_ours_is_named_by_its_leg_and_a_foreign_one_is_not(des
     ]
 
 
+async def test_a_tag_tells_whose_an_order_is_when_its_number_never_came(desk: Desk, add: Add) -> None:
+    line = await add("alice")
+    leg = (await orders.place(desk, PlaceRequest(buy(), (Target("alice"),)))).legs[0]
+    line.book[:] = [replace(line.book[0], order_id=BrokerOrderId("another"))]
+    assert [row.row.leg for row in (await portfolio.orders(desk)).rows] == [leg.id]
+
+
 async def test_a_leg_is_shown_as_its_book_has_it(desk: Desk, add: Add) -> None:
     line = await add("alice")
     leg = (await orders.place(desk, PlaceRequest(buy(), (Target("alice"),)))).legs[0]
