@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ordo_cli.desk import Desk
 from ordo_cli.domain.legs import Block, Leg, Problem, Submission
 from ordo_cli.services import presses
@@ -22,7 +24,7 @@ async def wake(desk: Desk) -> list[Leg]:
     await presses.write_down(desk)
     owners = await desk.store.journal.owners()
     dead = {leg for leg, owner in owners.items() if not desk.locks.alive(owner)}
-    return [await desk.store.journal.move(leg, inherit) for leg in dead]
+    return await asyncio.gather(*(desk.store.journal.move(leg, inherit) for leg in dead))
 
 
 def inherit(leg: Leg) -> Leg:
