@@ -197,6 +197,20 @@ def is_final(exchange: Exchange, sent_at: datetime, read_at: datetime) -> bool:
     return at <= read_at and market.trading_day(read_at) == market.trading_day(at - FINAL_AFTER)
 
 
+def is_over(exchange: Exchange, sent_at: datetime, now: datetime) -> bool:
+    """Whether it is a later day than that of the session in which an order sent then could trade."""
+    return market.trading_day(now) > market.trading_day(final_at(exchange, sent_at) - FINAL_AFTER)
+
+
+def ended_unseen(leg: Leg) -> Leg:
+    """An accepted leg whose session is over, with no book read in time: it works no longer, and may have filled."""
+    if leg.submission is not Submission.ACKED or leg.working in FINAL:
+        return leg
+    message = "its session is over, and no book was read that shows how it ended"
+    problem = Problem("ENDED_UNSEEN", message, "see what it became: ordo positions, ordo trades")
+    return leg.live(OrderState.EXPIRED, leg.filled_quantity, problem=problem)
+
+
 def final_at(exchange: Exchange, sent_at: datetime) -> datetime:
     """When the book of the session that an order sent at this moment belongs to is final."""
     closes = market.closes_at(exchange, market.trading_day(market.next_open(exchange, sent_at)))

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from ordo_cli.desk import Desk
-from ordo_cli.domain import checks, market
+from ordo_cli.domain import checks, market, matching
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, Target, choose
 from ordo_cli.domain.allocation import Allocation, Split, allocate
 from ordo_cli.domain.checks import Case, Objection
@@ -253,12 +253,13 @@ def _allocate(
 
 async def _opposite(desk: Desk, intent: OrderIntent) -> tuple[AccountId, ...]:
     """Own accounts whose working orders stand on the other side of this instrument."""
-    unsettled = await desk.store.journal.unsettled()
+    unsettled, now, exchange = await desk.store.journal.unsettled(), desk.clock.now(), intent.instrument.exchange
     return tuple(
         dict.fromkeys(
             leg.account
             for fan_out, leg in unsettled
             if fan_out.intent.instrument == intent.instrument and fan_out.intent.side is intent.side.opposite
+            if leg.sent_at is None or not matching.is_over(exchange, leg.sent_at, now)
         )
     )
 

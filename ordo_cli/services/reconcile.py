@@ -155,7 +155,7 @@ async def _read(task: _Task) -> Book:
 
 async def _leg(task: _Task, intent: OrderIntent, leg: Leg, book: Book) -> None:
     if leg.submission is Submission.ACKED:
-        await _follow(task, leg, book)
+        await _follow(task, intent, leg, book)
     elif leg.submission is Submission.UNKNOWN:
         finding = await _find(task, intent, leg, book)
         if finding is None:
@@ -167,11 +167,13 @@ async def _leg(task: _Task, intent: OrderIntent, leg: Leg, book: Book) -> None:
         task.unknown.append(Advice(leg, _age(leg, book), message))
 
 
-async def _follow(task: _Task, leg: Leg, book: Book) -> None:
+async def _follow(task: _Task, intent: OrderIntent, leg: Leg, book: Book) -> None:
     """News of an order that the broker is known to have."""
     row = book.by_id.get(BrokerOrderId(leg.broker_order_id or ""))
     if row is not None:
         await _move(task, leg, lambda now: _confirmed(matching.follow(now, row)), Evidence.BOOK_TAG)
+    elif leg.sent_at is not None and matching.is_over(intent.instrument.exchange, leg.sent_at, book.read_at):
+        await _move(task, leg, matching.ended_unseen, Evidence.FINAL_BOOK)
     elif matching.unconfirmed(leg, book.by_id.keys(), book.read_at) and leg.problem is None:
         problem = Problem(
             "UNCONFIRMED",

@@ -19,7 +19,7 @@ from ordo_cli.domain.legs import Evidence, Submission
 from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderState, Tag
 from ordo_cli.domain.tags import tag_of
 from ordo_cli.services import legs, orders, reconcile
-from tests.fakes import FakeClock, ScriptedBroker, buy, lost_on_the_way, silent_after_accepting
+from tests.fakes import FakeClock, ScriptedBroker, buy, lost_on_the_way, sell, silent_after_accepting
 from tests.services.conftest import Add, Opener
 from tests.services.test_orders import request
 
@@ -126,6 +126,24 @@ async def test_the_book_of_a_later_day_proves_nothing(desk: Desk, add: Add, cloc
     clock.pass_(timedelta(hours=28, minutes=10).total_seconds())  # 16:10 in India, the day after
     await reconcile.reconcile(desk)
     assert await submission(desk, fan_out) is Submission.UNKNOWN
+
+
+async def test_an_order_whose_session_ended_unseen_is_open_no_longer_and_says_what_is_not_known(
+    desk: Desk, add: Add, clock: FakeClock
+) -> None:
+    alice, _ = await add("alice"), await add("bob")
+    fan_out = await orders.place(desk, request(buy(), "alice"))
+    alice.book = []
+    clock.pass_(timedelta(hours=24).total_seconds())
+    other_side = await orders.place(desk, request(sell(), "bob"))  # nothing of yesterday can cross it any more
+    assert other_side.legs[0].state == "open"
+    await reconcile.reconcile(desk)
+    (leg,) = (await desk.store.journal.fan_out(fan_out.id)).legs
+    assert (leg.state, leg.settled) == ("expired", True)
+    assert leg.problem is not None
+    assert leg.problem.code == "ENDED_UNSEEN"
+    await reconcile.reconcile(desk)
+    assert [row.type for row in await desk.store.audit.rows({"leg": leg.id})][-1] == "recon"
 
 
 async def test_orders_of_yesterday_that_leave_the_book_over_night_do_not_spoil_the_day(
