@@ -19,8 +19,14 @@ def fail(command: str, error: OrdoError, *, as_json: bool) -> int:
 
 def fail_usage(command: str, error: Any, *, as_json: bool) -> int:
     """A command line that makes no sense: one sentence."""
-    sentence = " ".join(error.format_message().split())
     path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "ordo"
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
+        if not as_json:
+            door.say(error.ctx.get_help())
+            return USAGE
+        sentence = f"{path} needs a command"
+    else:
+        sentence = " ".join(error.format_message().split()).replace("a valid float range", "a number")
     return _fail(command, "usage", sentence, f"see: {path} --help", USAGE, as_json=as_json)
 
 

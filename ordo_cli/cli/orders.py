@@ -140,6 +140,10 @@ async def _place(desk: Desk, request: PlaceRequest, yes: bool, until: Any, timeo
         door.confirm("Send this?", yes=False)
     with Board() as board:
         fan_out = await orders.place(desk, request, watch=board, show=board)
+        if request.split is not Split.EACH and not fan_out.replayed:
+            sent = {leg.account: leg.quantity for leg in fan_out.legs}
+            without = [account.id for account in accounts if account.id not in sent]
+            preview.talk_rest(request.intent.quantity - sum(sent.values()), request.intent.quantity, without)
         if until is not None:
             limit = desk.config.wait_timeout if timeout is None else timeout
             fan_out = (await orders.wait(desk, fan_out, until, limit, watch=board)).fan_out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ordo_cli.cli import door, show
@@ -17,8 +18,11 @@ def _rows(plan: Preview) -> list[tuple[object, ...]]:
         problem = each.problem(plan.request.confirmed)
         return problem.message if problem else ""
 
+    def value(each: Any) -> Any:
+        return None if each.value is None else round(each.value, 2)
+
     return [
-        (each.account.id, each.account.broker, each.quantity, each.value, objection(each)) for each in plan.proposals
+        (each.account.id, each.account.broker, each.quantity, value(each), objection(each)) for each in plan.proposals
     ]
 
 
@@ -48,13 +52,16 @@ def talk(plan: Preview) -> None:
     _talk_rest(plan)
 
 
+def talk_rest(rest: int, quantity: int, without: Sequence[str]) -> None:
+    """What of a shared quantity nobody gets, and who gets nothing of it."""
+    if rest:
+        door.say(f"{rest} of {quantity} units are left over: they do not divide into whole lots")
+    if without:
+        door.say(f"too little for: {', '.join(without)}")
+
+
 def _talk_rest(plan: Preview) -> None:
-    if plan.rest:
-        door.say(
-            f"{plan.rest} of {plan.request.intent.quantity} units are left over: they do not divide into whole lots"
-        )
-    if plan.without:
-        door.say(f"too little for: {', '.join(plan.without)}")
+    talk_rest(plan.rest, plan.request.intent.quantity, plan.without)
     if plan.refusal is not None:
         door.warn(show.cleaned(plan.refusal.message))
 
@@ -64,7 +71,7 @@ def _title(plan: Preview) -> str:
     prices = [
         f"{word} {price}" for word, price in (("limit", intent.limit_price), ("trigger", intent.trigger_price)) if price
     ]
-    worth = f", worth {show.cell(plan.value)}" if plan.value is not None else ""
+    worth = f", worth {show.cell(round(plan.value, 2))}" if plan.value is not None else ""
     return " ".join([intent.side, str(intent.instrument), intent.type, *prices]) + worth
 
 

@@ -32,7 +32,7 @@ class Root(TyperGroup):
             from difflib import get_close_matches  # 9 ms; only for a mistake
 
             near = get_close_matches(args[0], ENTRIES)
-            also = f"; did you mean {' or '.join(near)}?" if near else "; see: ordo --help"
+            also = f"; did you mean {' or '.join(near)}?" if near else ""
             raise typer.TyperException(f"there is no command {args[0]!r}{also}")
         return super().resolve_command(ctx, args)
 

@@ -74,7 +74,7 @@ def fan_out_too_big(values: Sequence[Decimal | None], maximum: Decimal | None, w
         return None
     return Problem(
         "VALUE_FANOUT_MAX",
-        f"all legs together are worth ₹{text_of(total)}; the limit is ₹{text_of(maximum)}",
+        f"all legs together are worth ₹{text_of(round(total, 2))}; the limit is ₹{text_of(maximum)}",
         f"send less, or: ordo config set {where} VALUE",
     )
 
@@ -182,7 +182,7 @@ def _order_value(case: Case) -> Iterator[Objection]:
     if maximum is not None and case.value is not None and case.value > maximum:
         yield _hard(
             "VALUE_ORDER_MAX",
-            f"worth ₹{text_of(case.value)}; the limit for one order is ₹{text_of(maximum)}",
+            f"worth ₹{text_of(round(case.value, 2))}; the limit for one order is ₹{text_of(maximum)}",
             _raise_by(case, "value_order_max"),
         )
 

@@ -313,6 +313,24 @@ def test_a_dry_run_shows_what_fits_nobodys_lots(cli: Run) -> None:
     assert "dry run: nothing was sent" in cli(*words, "--to", "alice", "--dry-run").err
 
 
+def test_what_nobody_gets_is_said_when_it_is_sent(cli: Run) -> None:
+    said = cli("buy NSE:SBIN --qty 1 --split equal --to alice bob --json")
+    assert [leg["account"] for leg in said.told["legs"]] == ["alice"]
+    assert "too little for: bob" in said.err
+    future = cli("instrument search NIFTY --json").told[0]
+    words = ["buy", future["instrument"], "--qty", str(future["lot"] + 1), "--product", "nrml", "--split", "weights"]
+    assert "1 of 66 units are left over" in cli(*words, "--to", "alice").err
+    assert "left over" not in cli("buy NSE:ITC --qty 3 --to alice=3").err
+
+
+def test_a_noun_alone_shows_its_verbs(cli: Run) -> None:
+    said = cli("order")
+    assert (said.code, said.out) == (2, "")
+    assert "cancel-all" in said.err
+    assert "error:" not in said.err
+    assert cli("order --json").wrong["code"] == "usage"
+
+
 def test_a_row_that_could_not_be_read_is_named(cli: Run) -> None:
     said = cli("positions --json")
     assert [failure["account"] for failure in said.told["failures"]] == ["dave"]
