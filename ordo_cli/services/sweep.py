@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
 
+from ordo_cli.brokers.base import Broker
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import OrdoError, StoreFailed
@@ -17,7 +18,7 @@ from ordo_cli.domain.exits import Exit, protective
 from ordo_cli.domain.instruments import InstrumentId
 from ordo_cli.domain.kill import Level, Scope, covers
 from ordo_cli.domain.legs import Leg, Problem, Submission
-from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport
+from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport, Product
 from ordo_cli.domain.portfolio import Position
 from ordo_cli.domain.values import dataclass, field
 from ordo_cli.services import cancelling, orders, reconcile, reducing, startup
@@ -27,6 +28,7 @@ ROUNDS = 5
 PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0)  # seconds between a round and its look at the positions
 LOOK_S = 0.05
 UNWRITTEN_S = 0.2  # between cancels that the journal could not count
+Held = tuple[InstrumentId, Product]
 OUT = frozenset({Submission.SENDING, Submission.UNKNOWN, Submission.DISPUTED})
 
 
@@ -88,6 +90,7 @@ class _Diary:
     kept: dict[BrokerOrderId, None] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    before: dict[Held, tuple[int, list[BrokerOrderId]]] = field(default_factory=dict)  # what was read, and its closes
     unwritten: bool = False  # the journal said no once: each further try of it could cost five seconds
 
     def trouble(self, doing: str, error: Exception) -> None:
@@ -239,15 +242,24 @@ async def _close_all(desk: Desk, diary: _Diary) -> None:
         await _ask_the_book(desk, diary)
     broker = await desk.lines.to(diary.account)
     for each in await reducing.closable(desk, diary.account.id, broker):
-        if _asked(diary, each.position.instrument):
+        if _asked(diary, each.position.instrument) and not await _is_old(diary, broker, each.position):
             await _close_one(desk, diary, each)
+
+
+async def _is_old(diary: _Diary, broker: Broker, position: Position) -> bool:
+    """Whether the position stands as before the last close although that has filled: positions may lag behind."""
+    quantity, closes = diary.before.get((position.instrument, position.product), (0, []))
+    if quantity != position.quantity:
+        return False
+    return any(row.order_id in closes and row.filled_quantity > 0 for row in await broker.orders())
 
 
 async def _close_one(desk: Desk, diary: _Diary, each: Exit) -> None:
     broker = await desk.lines.to(diary.account)
     instrument = await broker.instrument(each.position.instrument)
     most = (instrument.freeze_quantity if instrument is not None else None) or each.quantity
-    left = each.quantity
+    left, closes = each.quantity, list[BrokerOrderId]()
+    diary.before[each.position.instrument, each.position.product] = each.position.quantity, closes
     while left > 0:
         try:
             leg = await orders.close_position(desk, diary.account, each.position, min(left, most))
@@ -259,6 +271,7 @@ async def _close_one(desk: Desk, diary: _Diary, each: Exit) -> None:
             diary.problems.append(problem)
             return
         diary.closed.append(Closed(each.position.instrument, leg.quantity, leg.id))
+        closes.append(leg.broker_order_id or BrokerOrderId(""))
         left -= leg.quantity
 
 

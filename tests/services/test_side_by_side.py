@@ -15,6 +15,7 @@ from ordo_cli.domain.errors import Invalid, Refused
 from ordo_cli.domain.kill import GLOBAL, Level
 from ordo_cli.domain.legs import Leg, Submission
 from ordo_cli.domain.orders import BrokerOrderId, OrderReport, OrderState
+from ordo_cli.domain.portfolio import Position
 from ordo_cli.services import cancelling, kill, orders, positions, reconcile
 from ordo_cli.services import legs as settling
 from ordo_cli.services.planning import PlaceRequest
@@ -71,6 +72,22 @@ async def test_an_exit_that_fills_while_it_is_looked_at_is_not_closed_again(desk
     await positions.close(desk, ALICE)
     assert len(alice.book) == 1
     assert alice.position_rows[0].quantity == 0
+
+
+async def test_positions_that_lag_behind_a_close_are_not_closed_again(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    alice.position_rows = [held(10)]
+    alice.script = [filling()] * 5
+    looks = iter(range(100))
+
+    async def lagging() -> list[Position]:
+        return [held(10)] if next(looks) < 6 else list(alice.position_rows)
+
+    alice.positions = lagging  # type: ignore[method-assign]
+    report = await positions.close(desk, ALICE)
+    assert sells(alice) == [10]
+    assert len(alice.book) == 1
+    assert report.clean
 
 
 async def test_legs_in_doubt_and_a_held_database_do_not_keep_a_kill_from_cancelling(desk: Desk, add: Add) -> None:
