@@ -163,7 +163,8 @@ async def _claim(desk: Desk, errand: Errand, broker: Broker) -> tuple[Leg, float
         if not isinstance(answer, Wait):
             return answer, terms.elapsed
         if desk.clock.elapsed() + answer.seconds >= errand.deadline:
-            raise Refused("no turn came before its deadline: too many orders in this second", code=Block.DEADLINE)
+            why = "too many orders in this second, or one like it of which nobody knows yet what became"
+            raise Refused(f"no turn came before its deadline: {why}", code=Block.DEADLINE)
         await _pause(desk, errand, answer.seconds)
 
 
