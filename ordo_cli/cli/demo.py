@@ -268,7 +268,7 @@ class Page:
             return
         self._styled(f"\nEverything held, in {seconds:.1f} s; the throw-away home is gone.", "bold green")
         self._styled(
-            "Next: ordo init, then ordo account add ME --broker paper, then ordo buy NSE:INFY --qty 1 --to ME", ""
+            "Next: ordo init, then ordo account add me --broker paper, then ordo buy NSE:INFY --qty 1 --to me", ""
         )
 
     def _styled(self, text: str, style: str) -> None:
