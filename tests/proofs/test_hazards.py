@@ -144,7 +144,7 @@ def test_an_account_that_stays_busy_is_not_sent_and_says_so(busy: Home) -> None:
 
 def test_a_locked_database_sends_nothing_and_says_so(tmp_path: Path) -> None:
     home = home_with(tmp_path / "home", alice=())
-    with sqlite3.connect(home.database, isolation_level=None) as other:
+    with closing(sqlite3.connect(home.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         code, document, _ = end(start(home, *BUY))
         other.execute("ROLLBACK")

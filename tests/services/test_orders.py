@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 
@@ -48,9 +50,7 @@ async def test_a_leg_is_written_down_before_it_is_sent(desk: Desk, add: Add, reo
     seen: list[str] = []
 
     def look(broker: ScriptedBroker, intent: OrderIntent, tag: Tag, permit: Permit) -> None:
-        import sqlite3
-
-        with sqlite3.connect(desk.home.database) as other:
+        with closing(sqlite3.connect(desk.home.database)) as other:
             seen.extend(row[0] for row in other.execute("SELECT submission FROM legs"))
 
     alice.script = [look]
