@@ -89,6 +89,10 @@ def edit(
     """Change what is given; the groups and behaviours given replace those it had."""
     from ordo_cli.services import accounts
 
+    if all(it is None for it in (group, weight, base_url, egress, secrets_file, behaviour, limit)) and not (
+        no_groups or no_behaviours
+    ):
+        raise Invalid("nothing to change", hint="see: ordo account edit --help")
     wishes = _wishes([] if no_groups else group, weight, base_url, egress, [] if no_behaviours else behaviour, limit)
 
     async def work(desk: Desk) -> Described:

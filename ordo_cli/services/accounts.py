@@ -282,4 +282,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def parse_weight(text: str) -> Decimal:
     """A weight as typed: above zero, up to four decimals."""
-    return parse_price(text, "weight")
+    try:
+        return parse_price(text, "weight")
+    except Invalid:
+        raise Invalid(f"weight {shown(text)} is not a number above zero", hint="write it like 2 or 0.5") from None

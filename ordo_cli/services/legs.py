@@ -9,7 +9,7 @@ from ordo_cli.domain import matching
 from ordo_cli.domain.errors import Invalid, NotFound, OrdoError, Refused
 from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.legs import Evidence, Leg, Problem, Submission
-from ordo_cli.domain.orders import BrokerOrderId, OrderReport
+from ordo_cli.domain.orders import BrokerOrderId, OrderReport, OrderState
 from ordo_cli.domain.portfolio import Position
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.services.startup import wake
@@ -44,14 +44,15 @@ async def dossier(desk: Desk, leg_id: str) -> Dossier:
 async def resolve(desk: Desk, leg_id: str, *, reason: str, broker_id: str | None = None) -> Leg:
     """Settle a leg by a person's word: absent, or the order with this id. The reason goes into the audit.
 
-    Raises Invalid without a reason or for an order that cannot be this leg, Refused when the book cannot be read.
+    Raises Invalid without a reason or for an order that cannot be this leg, Refused when the book cannot be read, or
+    shows the very order that is said to be absent.
     """
     if not reason.strip():
         raise Invalid(
             "a reason is needed: it is what the audit will show", hint='--reason "seen at the dealer\'s desk"'
         )
     found = await dossier(desk, leg_id)
-    finding = _absent(reason) if broker_id is None else await _named(desk, found, BrokerOrderId(broker_id))
+    finding = _absent(found, reason) if broker_id is None else await _named(desk, found, BrokerOrderId(broker_id))
 
     def settle(now: Leg) -> Leg:
         _require_question(now)  # a book may have answered it while the person was thinking
@@ -65,7 +66,15 @@ def _require_question(leg: Leg) -> None:
         raise Refused(f"leg {leg.id} is {leg.state}: there is nothing to settle", code="ALREADY_DONE")
 
 
-def _absent(reason: str) -> matching.Finding:
+def _absent(found: Dossier, reason: str) -> matching.Finding:
+    for row in found.book:
+        there = row.tag == found.leg.tag and row.state is not OrderState.REJECTED
+        if there and matching.same_order(found.fan_out.intent, found.leg, row):
+            raise Refused(
+                f"the book of {found.leg.account} shows leg {found.leg.id} by its tag: order {row.order_id}",
+                hint="settle it by the book: ordo fanout reconcile",
+                code="IN_BOOK",
+            )
     return matching.Finding(
         Submission.ABSENT, Evidence.OPERATOR, problem=Problem("ABSENT", f"settled by hand: {reason}")
     )

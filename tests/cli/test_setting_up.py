@@ -99,6 +99,12 @@ def test_editing_replaces_what_is_given_and_keeps_the_rest(ordo: Ordo) -> None:
     assert (data["weight"], data["groups"], data["behaviours"]) == ("2.5", [], [])
 
 
+def test_an_edit_of_nothing_and_a_weight_of_nothing_say_what_is_meant(ordo: Ordo) -> None:
+    ordo("account", "add", "alice", "--broker", "paper")
+    assert "nothing to change" in ordo("account", "edit", "alice").err
+    assert "not a number above zero" in ordo("account", "edit", "alice", "--weight", "0").err
+
+
 def test_enabling_disabling_and_removing(ordo: Ordo) -> None:
     ordo("account", "add", "alice", "--broker", "paper")
     assert ordo("account", "disable", "alice").out == "disabled alice\n"

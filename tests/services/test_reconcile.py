@@ -166,13 +166,25 @@ async def test_late_evidence_wins_over_absence_and_says_so(desk: Desk, add: Add,
     alice = await add("alice")
     alice.script = [silent_after_accepting]
     fan_out = await orders.place(desk, request(buy()))
+    alice.hidden = {alice.book[0].order_id}
     await legs.resolve(desk, fan_out.legs[0].id, reason="the dealer does not see it")
     assert await submission(desk, fan_out) is Submission.ABSENT
+    alice.hidden = set()
     await reconcile.reconcile(desk)
     leg = (await desk.store.journal.fan_out(fan_out.id)).legs[0]
     assert leg.submission is Submission.ACKED
     assert leg.problem is not None
     assert leg.problem.code == "LATE"
+
+
+async def test_nobody_can_say_absent_of_what_the_book_shows(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    alice.script = [silent_after_accepting]
+    fan_out = await orders.place(desk, request(buy()))
+    with pytest.raises(Refused) as refused:
+        await legs.resolve(desk, fan_out.legs[0].id, reason="the dealer does not see it")
+    assert refused.value.reason == "IN_BOOK"
+    assert await submission(desk, fan_out) is Submission.UNKNOWN
 
 
 async def test_a_yes_that_the_book_never_confirms_is_said_aloud_and_not_sent_again(
