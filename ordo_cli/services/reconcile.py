@@ -276,7 +276,7 @@ async def _adopt_orphan(task: _Task, tag: Tag, row: OrderReport) -> Leg:
     fan_out = FanOut(
         id=fan_out_id,
         key=f"adopted:{tag}",
-        principal=desk.actor,
+        principal="ordo",  # whoever finds it first: two who look at once adopt it together, not each
         verb="adopt",
         fingerprint=fingerprint({"account": task.account.id, "tag": tag}),
         mode=desk.spec(task.account).mode,

@@ -9,19 +9,21 @@ from dataclasses import replace
 
 import pytest
 
-from ordo_cli.desk import Desk
+from ordo_cli.desk import Desk, open_desk
 from ordo_cli.domain.accounts import AccountId, Target
 from ordo_cli.domain.errors import Invalid, Refused
 from ordo_cli.domain.kill import GLOBAL, Level
-from ordo_cli.domain.legs import Leg, Submission
+from ordo_cli.domain.legs import Leg, LegId, Submission
 from ordo_cli.domain.orders import BrokerOrderId, OrderReport, OrderState
 from ordo_cli.domain.portfolio import Position
+from ordo_cli.domain.tags import tag_of
+from ordo_cli.home import Home
 from ordo_cli.services import cancelling, kill, orders, positions, reconcile
 from ordo_cli.services import legs as settling
 from ordo_cli.services.planning import PlaceRequest
-from tests.fakes import ScriptedBroker, buy, lost_on_the_way, sell, silent_after_accepting
+from tests.fakes import FakeClock, Firm, ScriptedBroker, buy, lost_on_the_way, sell, silent_after_accepting
 from tests.services.conftest import Add, Opener
-from tests.services.test_sweep import fill, filling, held, of, place, sells
+from tests.services.test_sweep import fill, filling, held, of, place, row, sells
 
 ALICE = [Target("alice")]
 
@@ -100,7 +102,7 @@ async def test_legs_in_doubt_and_a_held_database_do_not_keep_a_kill_from_cancell
     with closing(sqlite3.connect(desk.home.database, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         report = await kill.sweep(desk, GLOBAL, Level.CANCEL)
-    assert [row.state for row in alice.book] == [OrderState.CANCELLED] * 3
+    assert [each.state for each in alice.book] == [OrderState.CANCELLED] * 3
     assert len(of(report).cancelled) == 3
     assert not report.clean  # one leg is unknown still
     assert "could not be written down" in of(report).problems[0].message
@@ -188,7 +190,7 @@ async def test_a_bug_about_one_order_does_not_keep_a_kill_from_the_rest_of_its_a
     alice.cancel = Broken(alice, alice.book[0].order_id).cancel  # type: ignore[method-assign]
     await kill.engage(desk, GLOBAL, Level.CANCEL)
     report = await kill.sweep(desk, GLOBAL, Level.CANCEL)
-    assert [row.state for row in alice.book] == [OrderState.OPEN, OrderState.CANCELLED, OrderState.CANCELLED]
+    assert [each.state for each in alice.book] == [OrderState.OPEN, OrderState.CANCELLED, OrderState.CANCELLED]
     assert of(report).left == (f"order {alice.book[0].order_id} is open",)
 
 
@@ -207,3 +209,15 @@ async def test_a_bug_about_one_account_keeps_no_other_unknown(desk: Desk, add: A
         "alice": Submission.UNKNOWN,
         "bob": Submission.ACKED,
     }
+
+
+async def test_two_users_who_find_the_same_orphan_adopt_it_once(
+    desk: Desk, add: Add, home: Home, clock: FakeClock, firm: Firm
+) -> None:
+    alice = await add("alice")
+    tag = tag_of(desk.store.install.tag_key, LegId("lost-1"))
+    alice.book.append(row("b1", tag=tag))
+    async with open_desk(home, actor="another", clock=clock, find=firm.find) as other:
+        found = await asyncio.gather(reconcile.reconcile(desk), reconcile.reconcile(other))
+    assert [leg.tag for leg in await legs(desk)] == [tag]
+    assert all(each.failures == () for each in found)
