@@ -131,8 +131,10 @@ async def test_a_leg_that_a_book_settles_while_a_person_thinks_is_not_settled_tw
     alice.script = [silent_after_accepting]
     await place(desk, buy(), "alice")
     (leg,) = await legs(desk)
+    alice.hidden = {alice.book[0].order_id}
 
     async def meanwhile() -> list[object]:
+        alice.hidden = set()
         await reconcile.reconcile(desk, [AccountId("alice")])
         return []
 
