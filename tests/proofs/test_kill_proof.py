@@ -13,4 +13,4 @@ def test_no_first_byte_leaves_after_kill_has_returned(half: int, long_form: bool
     runs = 1000 if long_form else 50
     found = prove("killing", runs, half)
     assert found["wrong"] == []
-    assert found["part_sent"] >= runs // 5, "the presses must meet fan-outs that are running"
+    assert found["part_sent"] >= runs // 2, "the presses must meet fan-outs that are running"
