@@ -13,6 +13,7 @@ from ordo_cli import brokers, log
 from ordo_cli.brokers.base import Broker, BrokerSpec, Tools
 from ordo_cli.config import Config, load
 from ordo_cli.domain.accounts import Account, AccountId
+from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.domain.seams import Chance, Clock, Disk, Failpoint
 from ordo_cli.domain.values import dataclass, field
 from ordo_cli.gate import Gate
@@ -95,7 +96,12 @@ async def open_desk(
     actor = actor or f"cli:{user()}"
     clock, chance, disk = clock or SystemClock(), chance or SystemChance(), disk or SystemDisk()
     allow_many_files()
-    make(home)
+    try:
+        make(home)
+    except OSError as error:
+        raise StoreFailed(
+            f"the folder {error.filename} cannot be used: {error.strerror}", hint="choose another: ordo --home FOLDER …"
+        ) from None
     log.configure(home.logs, clock)
     config = config or load(home, os.environ)
     async with AsyncExitStack() as stack:

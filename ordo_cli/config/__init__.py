@@ -42,6 +42,16 @@ def _text(value: object) -> str:
     return value
 
 
+def _database(value: object) -> str:
+    url = _text(value)
+    if "://" in url and not url.startswith("sqlite:///"):
+        raise Invalid(
+            f"{shown(url.partition('://')[0])} is not a database that ordo can use",
+            hint="write it like sqlite:////srv/ordo.db",
+        )
+    return url
+
+
 def _seconds(value: object) -> float:
     number = RULES["ltp_max_age"].read(value)
     if not 0 < number <= 3600:
@@ -58,7 +68,7 @@ def _backend(value: object) -> str:
 
 
 SETTINGS = (
-    Setting("database.url", _text, "", "where ordo remembers; empty is the file ordo.db among the data"),
+    Setting("database.url", _database, "", "where ordo remembers; empty is the file ordo.db among the data"),
     Setting(
         "sending.deadline_marketable", _seconds, 5.0, "seconds after which a market order that has not left is dropped"
     ),

@@ -102,7 +102,8 @@ def path_of(path_or_url: str) -> str:
     scheme, colon, _ = path_or_url.partition("://")
     if colon:
         raise Invalid(
-            f"this ordo keeps its journal in SQLite and cannot use {scheme}", hint="see: ordo config show database.url"
+            f"this ordo keeps its journal in SQLite and cannot use {scheme}",
+            hint="database.url is empty or sqlite:///FILE; ordo config path says which file to edit",
         )
     return path_or_url
 

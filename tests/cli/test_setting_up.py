@@ -105,6 +105,19 @@ def test_an_edit_of_nothing_and_a_weight_of_nothing_say_what_is_meant(ordo: Ordo
     assert "not a number above zero" in ordo("account", "edit", "alice", "--weight", "0").err
 
 
+def test_a_database_that_nobody_could_open_is_not_taken(ordo: Ordo) -> None:
+    said = ordo("config", "set", "database.url", "mysql://user:secret@host/x")
+    assert (said.code, "secret" in said.err) == (2, False)
+    assert ordo("account", "list").code == 0
+
+
+def test_a_home_that_cannot_be_made_is_one_sentence(ordo: Ordo, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = ordo("--home", str(tmp_path / "file" / "home"), "account", "list")
+    assert said.code == 1
+    assert "cannot be used: Not a directory" in said.err
+
+
 def test_enabling_disabling_and_removing(ordo: Ordo) -> None:
     ordo("account", "add", "alice", "--broker", "paper")
     assert ordo("account", "disable", "alice").out == "disabled alice\n"
