@@ -32,6 +32,10 @@ LONGEST_REASON = 500
 ACTOR = "cli"
 
 
+SCOPES = "ordo kill alone stops everything; --scope takes global, broker:B, account:A or group:G"
+ELSEWHERE = "say where it is: ordo --home FOLDER kill"
+
+
 class Usage(Exception):
     """A word that could not be understood, in one sentence."""
 
@@ -89,7 +93,7 @@ def main(words: "list[str]", clean_up: "CleanUp") -> int | None:
             return None
         home = home_at(press.home) if press.home else find_home()
         if not (os.path.exists(home.run) or os.path.exists(home.database)):
-            raise Usage(f"there is no ordo at {home.data}")
+            return refuse(f"there is no ordo at {home.data}", as_json, ELSEWHERE)
     except Usage as problem:
         return refuse(str(problem), as_json)
     outcome = Outcome()
@@ -207,9 +211,8 @@ def data(press: Press, outcome: Outcome) -> "dict[str, object]":
     }
 
 
-def refuse(problem: str, as_json: bool) -> int:
+def refuse(problem: str, as_json: bool, hint: str = SCOPES) -> int:
     """Say that nothing was stopped and why."""
-    hint = "ordo kill alone stops everything; --scope takes global, broker:B, account:A or group:G"
     if as_json:
         body = {"code": "invalid", "message": f"{problem}; NOTHING WAS STOPPED", "hint": hint}
         _say(1, document("kill", USAGE, "error", body))

@@ -321,7 +321,9 @@ def test_a_home_that_is_none_is_not_taken_for_a_killed_one(
 ) -> None:
     monkeypatch.setenv("ORDO_HOME", str(tmp_path / "mistyped"))
     assert press.main(["kill"], no_clean_up) == 2
-    assert "there is no ordo at" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "there is no ordo at" in said
+    assert "ordo --home FOLDER kill" in said
     assert not (tmp_path / "mistyped").exists()
 
 
