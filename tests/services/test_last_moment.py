@@ -15,7 +15,7 @@ import pytest
 
 from ordo_cli.desk import Desk, open_desk
 from ordo_cli.domain.accounts import AccountId, Target
-from ordo_cli.domain.errors import NoAnswer, Refused, StoreFailed
+from ordo_cli.domain.errors import IllegalMove, NoAnswer, Refused, StoreFailed
 from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.legs import Leg, LegId, Submission
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderReport
@@ -249,3 +249,36 @@ async def test_an_answer_that_was_spilled_settles_the_leg_and_is_then_let_go(des
     (row,) = await desk.store.audit.rows({"type": "spill"})
     assert row.data["outcomes"] == [f"{leg.id} acked {after.broker_order_id}"]
     assert os.path.getsize(desk.spill.path) == 64 * 1024
+
+
+async def test_a_journal_that_stays_deaf_leaves_what_never_left_to_the_next_start(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    alice.script = [unreachable]
+    full: Any = replace(desk.store, journal=Full(desk.store.journal))  # type: ignore[arg-type]
+    seen: list[Leg] = []
+    await orders.place(replace(desk, store=full), PlaceRequest(buy(), (Target("alice"),)), watch=seen.append)
+    assert alice.log.count("place") == 1
+    assert seen[-1].submission is Submission.NOT_SENT
+    (leg,) = (await desk.store.journal.fan_outs(1))[0].legs
+    assert leg.submission is Submission.SENDING
+
+
+async def test_a_spill_file_that_cannot_be_read_keeps_no_book_from_being_read(desk: Desk, add: Add) -> None:
+    await add("alice")
+    with open(desk.spill.path, "r+b") as file:
+        file.write(b"{not json\n")
+    assert (await reconcile.reconcile(desk)).failures == ()
+    assert os.path.getsize(desk.spill.path) == 64 * 1024
+
+
+async def test_a_breach_of_the_table_of_moves_is_not_taken_for_bad_luck(desk: Desk, add: Add) -> None:
+    """It is a bug of ordo's own: the sender stops, and the leg is what the journal says it is."""
+    await add("alice")
+
+    class Mistaken(Full):
+        async def claim(self, *words: Any) -> Leg:
+            raise IllegalMove("leg x-1: unknown -> sending")
+
+    wrong: Any = replace(desk.store, journal=Mistaken(desk.store.journal))  # type: ignore[arg-type]
+    with pytest.raises(IllegalMove):
+        await orders.place(replace(desk, store=wrong), PlaceRequest(buy(), (Target("alice"),)))
