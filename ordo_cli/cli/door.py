@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ordo_cli.cli.exits import DONE, EXIT_CODES, INTERRUPTED, exit_code_for, exit_code_of
-from ordo_cli.cli.front import coloured, write_out
+from ordo_cli.cli.exits import DONE, EXIT_CODES, FAILED, INTERRUPTED, exit_code_for, exit_code_of
+from ordo_cli.cli.front import Unwritten, coloured, write_out
 from ordo_cli.domain.errors import Invalid, Refused
 from ordo_cli.domain.moments import moment_text
 from ordo_cli.domain.money import text_of
@@ -38,6 +38,7 @@ class Invocation:
     home: str | None = None
     no_input: bool = False
     interrupted: bool = False
+    reading: bool = False  # what was done changed nothing
     above: Callable[[str], None] | None = None  # prints above a live table, which else would paint over the talk
 
 
@@ -88,6 +89,7 @@ def run[T](work: Callable[[Desk], Awaitable[T]], *, reading: bool = False) -> T:
 
     from ordo_cli.cli.signals import supervised
 
+    _current().reading = reading
     return asyncio.run(supervised(work, home(), reading, _current()))
 
 
@@ -99,13 +101,19 @@ def interrupted() -> bool:
 def answer(
     command: str, data: object, *, as_json: bool, text: Callable[[], None], exit_code: int = DONE, as_csv: bool = False
 ) -> None:
-    """Print the one JSON document, or the text, and end the command with its exit code."""
+    """Print the one JSON document, or the text, and end the command with its exit code.
+
+    Where that finds no room, a read has failed, and the code of anything else still tells what was done.
+    """
     if as_json and as_csv:
         raise Invalid("--json and --csv exclude each other")
-    if as_json:
-        write_out(document(command, exit_code, data=data))
-    else:
-        text()
+    try:
+        if as_json:
+            write_out(document(command, exit_code, data=data))
+        else:
+            text()
+    except Unwritten:
+        exit_code = FAILED if exit_code == DONE and _current().reading else exit_code
     raise typer.Exit(exit_code)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from ordo_cli.cli import door
 from ordo_cli.cli.exits import FAILED, INTERRUPTED, USAGE, exit_code_for
-from ordo_cli.cli.front import coloured, write_out
+from ordo_cli.cli.front import Unwritten, coloured, write_out
 from ordo_cli.domain.errors import OrdoError
 
 
@@ -47,7 +48,8 @@ def _fail(command: str, code: str, message: str, hint: str | None, exit_code: in
 
     message, hint = cleaned(message), cleaned(hint) if hint else None
     if as_json:
-        write_out(door.document(command, exit_code, error={"code": code, "message": message, "hint": hint}))
+        with suppress(Unwritten):
+            write_out(door.document(command, exit_code, error={"code": code, "message": message, "hint": hint}))
         return exit_code
     red, plain = ("\x1b[1;31m", "\x1b[0m") if coloured(sys.stderr) else ("", "")
     door.say(f"{red}error:{plain} {message}" + (f"\n  {hint}" if hint else ""))

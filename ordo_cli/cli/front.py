@@ -38,12 +38,18 @@ def front(colour: bool) -> str:
 
 
 def print_front() -> int:
-    write_out(front(coloured(sys.stdout)))
-    return 0
+    return _printed(front(coloured(sys.stdout)))
 
 
 def print_version() -> int:
-    write_out(f"ordo {version()}\n")
+    return _printed(f"ordo {version()}\n")
+
+
+def _printed(text: str) -> int:
+    try:
+        write_out(text)
+    except Unwritten:
+        return 1
     return 0
 
 
@@ -57,11 +63,24 @@ def version() -> str:
         return "0 (not installed)"
 
 
+class Unwritten(Exception):
+    """A result found no room, as on a full disk; standard error has been told."""
+
+
 def write_out(text: str) -> None:
-    """Print a result. A reader that has gone away (`| head`) is no error and does not change the exit code."""
+    """Print a result. A reader that has gone away (`| head`) is no error and does not change the exit code.
+
+    Raises Unwritten when the result is lost for another reason.
+    """
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # What is still buffered would fail again at exit, with a traceback of the interpreter's own.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            try:  # noqa: SIM105  # contextlib would cost the front page 2 ms
+                sys.stderr.write(f"error: the result could not be written: {error.strerror}\n")
+            except OSError:
+                pass
+            raise Unwritten from error

@@ -10,7 +10,7 @@ import typer
 from typer.core import MarkupMode, TyperGroup
 from typer.main import get_command, get_group
 
-from ordo_cli.cli import door, failures, front
+from ordo_cli.cli import door, exits, failures, front
 from ordo_cli.cli.tree import ALIASES, entries
 from ordo_cli.cli.words import VERBS
 from ordo_cli.domain.errors import OrdoError
@@ -94,6 +94,8 @@ def call(words: list[str]) -> int:
         return failures.fail(command_of(words), error, as_json=as_json)
     except typer.TyperException as error:
         return failures.fail_usage(command_of(words), error, as_json=as_json)
+    except front.Unwritten:
+        return exits.FAILED
     except (KeyboardInterrupt, typer.Abort):
         return failures.fail_as_interrupted(command_of(words), as_json=as_json)
     except Exception as error:

@@ -163,6 +163,28 @@ def test_a_reader_that_goes_away_changes_neither_the_exit_code_nor_prints_a_trac
     assert "code 6" in done.stderr
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device here that is always full")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("buy NSE:INFY --qty 1 --to alice --json", 0),  # it was sent, and 1 would say that nothing was
+        ("buy NSE:INFY --qty 1 --to alice", 0),
+        ("funds alice --json", 1),
+        ("funds alice", 1),
+        ("funds nobody --json", 2),
+        ("--version", 1),
+        ("--help", 1),
+    ],
+)
+def test_a_result_that_finds_no_room_is_said_and_never_denies_what_was_sent(homed: Path, words: str, code: int) -> None:
+    script = f'"{sys.executable}" -m ordo_cli {words} >/dev/full'
+    env = {**os.environ, "ORDO_HOME": str(homed), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True, timeout=30)
+    assert done.returncode == code, done.stderr
+    assert "could not be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_listener_that_goes_away_does_not_stop_an_order(homed: Path) -> None:
     script = f'"{sys.executable}" -m ordo_cli buy NSE:INFY --qty 1 --to alice --json'
     env = {**os.environ, "ORDO_HOME": str(homed), "PYTHONPATH": str(ROOT)}
