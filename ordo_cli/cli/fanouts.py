@@ -34,16 +34,28 @@ def list_(
     as_csv: Csv = False,
 ) -> None:
     """The newest fan-outs."""
-    from ordo_cli.services import fanouts
-
-    found = door.run(lambda desk: fanouts.recent(desk, limit, AccountId(account) if account else None), reading=True)
+    found = door.run(lambda desk: recent(desk, limit, account), reading=True)
     door.answer(
         "fanout list",
         _json(found) if as_json else None,
         as_json=as_json,
         as_csv=as_csv,
-        text=lambda: show.table("", COLUMNS, [_row(fan_out) for fan_out in found], as_csv=as_csv),
+        text=lambda: (
+            show.table("", COLUMNS, [_row(fan_out) for fan_out in found], as_csv=as_csv)
+            if found or as_csv
+            else door.say("no fan-outs")
+        ),
     )
+
+
+async def recent(desk: Desk, limit: int, account: str | None) -> list[FanOut]:
+    """The newest fan-outs. Raises NotFound for an account that has none and is none."""
+    from ordo_cli.services import accounts, fanouts
+
+    found = await fanouts.recent(desk, limit, AccountId(account) if account else None)
+    if account and not found:
+        await accounts.describe(desk, account)
+    return found
 
 
 @app.command("show", epilog="Example: ordo fanout show 7f3k --json")

@@ -190,17 +190,19 @@ def list_(
     as_csv: Csv = False,
 ) -> None:
     """The legs that ordo sent, newest first."""
-    from ordo_cli.services import fanouts
+    from ordo_cli.cli.fanouts import recent
 
-    found = door.run(lambda desk: fanouts.recent(desk, limit, AccountId(account) if account else None), reading=True)
+    found = door.run(lambda desk: recent(desk, limit, account), reading=True)
     legs = [(fan_out, leg) for fan_out in found for leg in fan_out.legs if account in (None, leg.account)]
     door.answer(
         "order list",
         [leg_rows.as_data(fan_out, leg) for fan_out, leg in legs] if as_json else None,
         as_json=as_json,
         as_csv=as_csv,
-        text=lambda: show.table(
-            "", leg_rows.COLUMNS, [leg_rows.row(fan_out, leg) for fan_out, leg in legs], as_csv=as_csv
+        text=lambda: (
+            show.table("", leg_rows.COLUMNS, [leg_rows.row(fan_out, leg) for fan_out, leg in legs], as_csv=as_csv)
+            if legs or as_csv
+            else door.say("no orders")
         ),
     )
 

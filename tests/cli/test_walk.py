@@ -366,6 +366,15 @@ def test_a_refused_order_in_the_book_is_still_ours(cli: Run) -> None:
     assert (row["leg"], row["tag"]) == (placed["id"], placed["tag"])
 
 
+@pytest.mark.parametrize("command", ["fanout list", "order list"])
+def test_a_list_of_nothing_says_so_and_one_of_nobody_is_a_mistake(command: str, cli: Run) -> None:
+    said = cli(f"{command} --account dave")
+    assert (said.code, said.out) == (0, "")
+    assert said.err.startswith("no ")
+    assert cli(f"{command} --account dave --json").told == []
+    assert cli(f"{command} --account nobody --json").wrong["code"] == "not_found"
+
+
 def test_lists_come_as_csv_too(cli: Run) -> None:
     for command in ("positions", "orders", "funds", "trades", "holdings", "order list", "fanout list", "account list"):
         out = cli(*command.split(), "--csv").out
