@@ -211,3 +211,9 @@ def test_the_final_book_is_that_of_the_session_the_order_belongs_to() -> None:
     assert matching.final_at(exchange, MONDAY_NOON) == datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
     evening = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
     assert matching.final_at(exchange, evening) == datetime(2026, 11, 24, 10, 30, tzinfo=UTC)
+
+
+def test_a_leg_that_has_ended_cannot_end_unseen() -> None:
+    done = matching.follow(ACKED, row(state=OrderState.FILLED, filled_quantity=10))
+    assert matching.ended_unseen(done) == done
+    assert matching.ended_unseen(UNKNOWN) == UNKNOWN

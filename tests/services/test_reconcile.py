@@ -19,7 +19,7 @@ from ordo_cli.domain.legs import Evidence, Submission
 from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderState, Tag
 from ordo_cli.domain.tags import tag_of
 from ordo_cli.services import legs, orders, reconcile
-from tests.fakes import FakeClock, ScriptedBroker, buy, lost_on_the_way, sell, silent_after_accepting
+from tests.fakes import FakeClock, Firm, ScriptedBroker, buy, lost_on_the_way, sell, silent_after_accepting
 from tests.services.conftest import Add, Opener
 from tests.services.test_orders import request
 
@@ -332,3 +332,34 @@ async def test_legs_of_a_living_process_are_left_to_it(desk: Desk, add: Add, reo
 async def test_reconciling_an_unknown_name_names_it(desk: Desk) -> None:
     result = await reconcile.reconcile(desk, accounts=[AccountId("nobody")])
     assert [failure.account for failure in result.failures] == ["nobody"]
+
+
+async def test_a_yes_that_is_not_in_the_book_for_some_seconds_is_nothing_to_speak_of(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    fan_out = await orders.place(desk, request(buy()))
+    alice.hidden = {alice.book[0].order_id}
+    assert (await reconcile.reconcile(desk)).moved == ()
+    assert (await desk.store.journal.fan_out(fan_out.id)).legs[0].problem is None
+
+
+async def test_without_a_book_from_before_no_order_is_taken_for_a_tagless_leg(
+    desk: Desk, add: Add, firm: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await add("alice")
+    alice.script = [silent_after_accepting]
+    fan_out = await orders.place(desk, request(buy()))
+    monkeypatch.setattr(firm, "tagged", lambda account: False)  # the firm stops carrying tags
+    await reconcile.reconcile(desk)
+    assert await submission(desk, fan_out) is Submission.UNKNOWN
+
+
+async def test_an_absent_leg_that_the_book_shows_as_rejected_stays_absent(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    alice.script = [silent_after_accepting]
+    fan_out = await orders.place(desk, request(buy()))
+    alice.hidden = {alice.book[0].order_id}
+    await legs.resolve(desk, fan_out.legs[0].id, reason="the dealer does not see it")
+    alice.hidden = set()
+    alice.put(replace(alice.book[0], state=OrderState.REJECTED))
+    await reconcile.reconcile(desk)
+    assert await submission(desk, fan_out) is Submission.ABSENT

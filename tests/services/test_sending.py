@@ -300,3 +300,15 @@ async def test_what_could_not_leave_says_so_in_the_end(desk: Desk, add: Add) -> 
     leg = (await orders.place(desk, request(buy()))).legs[0]
     assert leg.problem is not None
     assert (leg.problem.code, leg.attempt) == ("UNREACHABLE", 3)
+
+
+async def test_a_broker_that_counts_the_day_takes_so_many_and_no_more(reopen: Opener, firm: Firm) -> None:
+    from ordo_cli.services import accounts
+
+    firm.rates = RateLimits(per_day=2)
+    async with reopen() as desk:
+        await accounts.add(desk, "alice", "acme", accounts.Wishes(), {})
+        placed = [(await orders.place(desk, request(buy(number)))).legs[0] for number in (1, 2, 3)]
+    assert [leg.state for leg in placed] == ["open", "open", "not_sent"]
+    assert placed[2].problem is not None
+    assert placed[2].problem.code == "OPS_EXCEEDED"
