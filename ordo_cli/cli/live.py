@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ordo_cli.cli import door, show
 from ordo_cli.domain.fanouts import FanOut, fate
 from ordo_cli.domain.legs import Leg, LegId
+from ordo_cli.domain.orders import OrderState, OrderType
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -108,7 +109,8 @@ def _live(board: Board) -> Any:
 
 def row_of(leg: Leg) -> tuple[object, ...]:
     """One leg as a row under COLUMNS."""
-    note = leg.problem.message if leg.problem is not None else ("" if leg.cancel == "none" else f"cancel {leg.cancel}")
+    told = leg.cancel == "none" or leg.working is OrderState.CANCELLED  # what became of the cancel
+    note = leg.problem.message if leg.problem is not None else ("" if told else f"cancel {leg.cancel}")
     spent = None if leg.latency_ms is None else f"{leg.latency_ms:.1f}"
     filled = leg.filled_quantity or None
     return (leg.account, leg.quantity, leg.state, filled, leg.average_price, leg.broker_order_id, spent, note)
@@ -133,8 +135,9 @@ def show_fan_out(fan_out: FanOut) -> None:
         for word, price in (("limit", intent.limit_price), ("trigger", intent.trigger_price))
         if price is not None
     )
+    kind = "" if intent.type is OrderType.LIMIT else f" {intent.type}"  # "limit 1500" says it
     show.table(
-        f"{intent.side} {intent.instrument} {intent.type}{prices} · {fan_out.mode} · {fan_out.outcome}",
+        f"{intent.side} {intent.instrument}{kind}{prices} · {fan_out.mode} · {fan_out.outcome}",
         COLUMNS,
         [row_of(leg) for leg in fan_out.legs],
     )

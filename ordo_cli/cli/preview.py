@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ordo_cli.cli import door, show
+from ordo_cli.domain.orders import OrderType
 
 if TYPE_CHECKING:
     from ordo_cli.services.planning import Preview
@@ -72,7 +73,8 @@ def _title(plan: Preview) -> str:
         f"{word} {price}" for word, price in (("limit", intent.limit_price), ("trigger", intent.trigger_price)) if price
     ]
     worth = f", worth {show.cell(round(plan.value, 2))}" if plan.value is not None else ""
-    return " ".join([intent.side, str(intent.instrument), intent.type, *prices]) + worth
+    kind = [] if intent.type is OrderType.LIMIT else [intent.type]  # "limit 1500" says it
+    return " ".join([intent.side, str(intent.instrument), *kind, *prices]) + worth
 
 
 def _data(plan: Preview) -> object:
