@@ -99,9 +99,7 @@ def test_what_is_refused(case: Case, code: str) -> None:
     assert code in codes(case)
 
 
-@pytest.mark.parametrize(
-    ("units", "hint"), [(10, "the least is 75"), (80, "the nearest are 75 and 150"), (150, None)]
-)
+@pytest.mark.parametrize(("units", "hint"), [(10, "the least is 75"), (80, "the nearest are 75 and 150"), (150, None)])
 def test_a_quantity_between_two_lots_is_told_the_ones_beside_it(units: int, hint: str | None) -> None:
     found = checks.objections(asking(buy(units, "1"), instrument=replace(INSTRUMENT, lot=75)))
     assert next((one.problem.hint for one in found if one.problem.code == "QTY_LOT"), None) == hint
