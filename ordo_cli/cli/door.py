@@ -1,12 +1,10 @@
-"""What every command shares: opening the desk, answering on standard output, talking and asking on standard error."""
+"""What every command shares: opening the desk, answering on standard output, asking on standard error."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
-from contextvars import ContextVar
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -15,68 +13,32 @@ import typer
 
 from ordo_cli.cli.exits import DONE, EXIT_CODES, FAILED, INTERRUPTED, exit_code_for, exit_code_of
 from ordo_cli.cli.front import Unwritten, coloured, write_out
+from ordo_cli.cli.talk import begin, current, home, interrupted, lively, say, talk_above, warn
 from ordo_cli.domain.errors import Invalid, Refused
 from ordo_cli.domain.moments import moment_text
 from ordo_cli.domain.money import text_of
-from ordo_cli.domain.values import dataclass
 
 if TYPE_CHECKING:
     from ordo_cli.desk import Desk
-    from ordo_cli.home import Home
 
-__all__ = ["DONE", "EXIT_CODES", "INTERRUPTED", "exit_code_for", "exit_code_of"]
+__all__ = [
+    "DONE",
+    "EXIT_CODES",
+    "INTERRUPTED",
+    "begin",
+    "exit_code_for",
+    "exit_code_of",
+    "home",
+    "interrupted",
+    "lively",
+    "say",
+    "talk_above",
+    "warn",
+]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer the question with yes")]
-
-
-@dataclass
-class Invocation:
-    """What was said before and around the command: where home is, and whether anybody may be asked."""
-
-    home: str | None = None
-    no_input: bool = False
-    interrupted: bool = False
-    reading: bool = False  # what was done changed nothing
-    above: Callable[[str], None] | None = None  # prints above a live table, which else would paint over the talk
-
-
-_invocation: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
-
-
-def _current() -> Invocation:
-    invocation = _invocation.get()
-    if invocation is None:  # a test or a script that calls a command without `main`
-        _invocation.set(invocation := Invocation())
-    return invocation
-
-
-def begin(words: list[str]) -> list[str]:
-    """Take the options that may stand anywhere (`--home F`, `--no-input`) out of the words."""
-    invocation, rest = Invocation(), []
-    waiting = iter(words)
-    for word in waiting:
-        if word == "--":
-            rest += [word, *waiting]
-        elif word == "--no-input":
-            invocation.no_input = True
-        elif word == "--home" or word.startswith("--home="):
-            invocation.home = word[7:] if "=" in word else next(waiting, "")
-            if not invocation.home:
-                raise Invalid("--home needs a folder", hint="ordo --home FOLDER …")
-        else:
-            rest.append(word)
-    _invocation.set(invocation)
-    return rest
-
-
-def home() -> Home:
-    """Where everything lives for this command: the flag, then the environment, then the platform's folders."""
-    from ordo_cli.home import find_home
-
-    chosen = _current().home
-    return find_home({**os.environ, "ORDO_HOME": os.path.abspath(chosen)} if chosen else os.environ)
 
 
 def run[T](work: Callable[[Desk], Awaitable[T]], *, reading: bool = False) -> T:
@@ -89,13 +51,8 @@ def run[T](work: Callable[[Desk], Awaitable[T]], *, reading: bool = False) -> T:
 
     from ordo_cli.cli.signals import supervised
 
-    _current().reading = reading
-    return asyncio.run(supervised(work, home(), reading, _current()))
-
-
-def interrupted() -> bool:
-    """Whether a signal asked this command to stop."""
-    return _current().interrupted
+    current().reading = reading
+    return asyncio.run(supervised(work, home(), reading, current()))
 
 
 def answer(
@@ -113,7 +70,7 @@ def answer(
         else:
             text()
     except Unwritten:
-        exit_code = FAILED if exit_code == DONE and _current().reading else exit_code
+        exit_code = FAILED if exit_code == DONE and current().reading else exit_code
     raise typer.Exit(exit_code)
 
 
@@ -138,32 +95,6 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def lively() -> bool:
-    """Whether standard error is a terminal that can redraw."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def say(text: str) -> None:
-    """Talk: progress, banners, notes. Standard error, so that results stay clean."""
-    above = _current().above
-    with suppress(OSError, ValueError):  # nobody listens any more, which must not stop an order halfway
-        if above is not None:
-            above(text)
-            return
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
-
-
-def talk_above(printer: Callable[[str], None] | None) -> None:
-    """While a live table stands on standard error, talk is printed above it by whoever draws it."""
-    _current().above = printer
-
-
-def warn(text: str) -> None:
-    """Talk that should not be missed."""
-    say(f"\x1b[33mwarning:\x1b[0m {text}" if coloured(sys.stderr) else f"warning: {text}")
-
-
 def banner(mode: str, accounts: Iterable[str]) -> None:
     """Say on standard error, before a write, whose money it concerns: `LIVE 3 accounts (alice, bob, carol)`."""
     names = list(accounts)
@@ -175,7 +106,7 @@ def banner(mode: str, accounts: Iterable[str]) -> None:
 
 def interactive() -> bool:
     """Whether somebody is there to answer a question."""
-    return not _current().no_input and sys.stdin.isatty() and sys.stderr.isatty()
+    return not current().no_input and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:

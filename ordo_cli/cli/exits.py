@@ -66,7 +66,8 @@ def exit_code_of(
     if Fate.WAITING in fates:
         return INTERRUPTED if interrupted else NOT_YET
     if Fate.ACCEPTED not in fates:
-        return ALL_REFUSED
+        codes = {leg.problem.code if leg.problem else "" for leg in fan_out.legs}
+        return LOGIN if codes <= {Block.SESSION} else ALL_REFUSED
     if Fate.REFUSED in fates or Fate.NOT_SENT in fates:
         return PARTIAL
     if all(_reached(leg.working, until) for leg in fan_out.legs):

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ordo_cli.cli import door
+from ordo_cli.cli import talk
 
 if TYPE_CHECKING:
-    from ordo_cli.cli.door import Invocation
+    from ordo_cli.cli.talk import Invocation
     from ordo_cli.desk import Desk
     from ordo_cli.home import Home
 
@@ -75,12 +75,12 @@ def _first(task: asyncio.Future[Any], desk: Desk, reading: bool, invocation: Inv
     if reading:
         task.cancel()
         return
-    door.say("\nstopping: nothing more is started; what is out gets a moment to answer (again to leave now)")
+    talk.say("\nstopping: nothing more is started; what is out gets a moment to answer (again to leave now)")
 
 
 def _leave() -> None:
     """Go now. What was on the wire stays written down as sending, and the next start settles it."""
     if sys.stderr.isatty():
         sys.stderr.write(SHOW_CURSOR)
-    door.say("left; run `ordo fanout reconcile` to settle what was out")
+    talk.say("left; run `ordo fanout reconcile` to settle what was out")
     os._exit(130)

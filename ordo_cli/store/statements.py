@@ -142,7 +142,7 @@ NAMED: dict[str, ClauseElement] = {
     .where(
         same(FANOUTS.c.instrument, FANOUTS.c.side),
         FANOUTS.c.created_at >= bindparam("since"),
-        LEGS.c.submission != word("blocked"),
+        LEGS.c.submission.not_in([word("blocked"), word("rejected")]),  # what the broker refused is not out twice
     ),
     "doubtful": select(LEGS.c.account, LEGS.c.fan_out, LEGS.c.number)
     .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)

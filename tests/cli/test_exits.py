@@ -28,6 +28,8 @@ def a_leg(word: str, number: int) -> Leg:
     if word == "planned":
         return leg
     sent = leg.to(Submission.SENDING)
+    if word == "expired-session":
+        return sent.to(Submission.REJECTED, problem=Problem("SESSION", "why"))
     if word in ("sending", "unknown", "rejected"):
         return sent if word == "sending" else sent.to(Submission(word))
     if word == "disputed":
@@ -54,6 +56,9 @@ def fan_out(words: str) -> FanOut:
         ("STORE RISK", "accepted", 3),
         ("LTP_UNKNOWN", "accepted", 3),
         ("SESSION SESSION", "accepted", 4),
+        ("expired-session", "accepted", 4),
+        ("expired-session SESSION", "accepted", 4),
+        ("expired-session rejected", "accepted", 5),
         ("rejected rejected", "accepted", 5),
         ("rejected KILL", "accepted", 5),
         ("filled rejected", "accepted", 6),

@@ -162,6 +162,14 @@ async def test_an_account_with_a_longer_window_of_its_own_keeps_it(
     assert {leg.account: leg.state for leg in again.legs} == {"alice": "not_sent", "bob": "open"}
 
 
+async def test_what_the_broker_refused_may_be_sent_again_at_once(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    alice.script = [refusing()]
+    await orders.place(desk, request(buy()))
+    assert (await orders.place(desk, request(buy()))).legs[0].state == "open"
+    assert len(alice.book) == 1
+
+
 async def test_while_a_leg_is_unknown_nothing_more_goes_into_that_instrument(desk: Desk, add: Add) -> None:
     alice = await add("alice")
     alice.script = [lost_on_the_way]

@@ -78,6 +78,10 @@ class PaperBroker:
         self._reachable()
         return await self._line.run(views.search, self._exchange, text, limit)
 
+    def _expired(self) -> SessionExpired:
+        hint = f"it was told to rehearse this; to end it: ordo account edit {self._account} --no-behaviours"
+        return SessionExpired(f"the session of {self._account} has expired", hint=hint, code="SESSION")
+
     def _reachable(self) -> None:
         if self._behaviour.down:
             raise Unreachable("the paper exchange is down, as this account was told to find it")
@@ -85,7 +89,7 @@ class PaperBroker:
     async def _read[T](self, view: Callable[..., T], *values: object) -> T:
         self._reachable()
         if self._behaviour.expired:
-            raise SessionExpired(f"the session of {self._account} has expired", code="SESSION")
+            raise self._expired()
         return await self._line.run(_answered, view, self._exchange, self._account, *values)
 
     async def _ask(self, message: Message, permit: Permit | None, silent: bool) -> OrderReport:
@@ -119,7 +123,7 @@ class PaperBroker:
 
     def _told(self, answer: Answer) -> OrderReport:
         if answer.code == "SESSION":
-            raise SessionExpired(f"the session of {self._account} has expired", code="SESSION")
+            raise self._expired()
         if answer.code is not None:
             raise Rejected(answer.message or answer.code, code=answer.code)
         assert answer.order is not None
