@@ -10,8 +10,7 @@ from ordo_cli.cli import door, show
 from ordo_cli.cli.cancels import answer_cancels
 from ordo_cli.cli.door import Csv, Json
 from ordo_cli.cli.exits import exit_code_of_reconciling
-from ordo_cli.cli.orders import answer_fan_out
-from ordo_cli.domain.accounts import AccountId
+from ordo_cli.cli.outcomes import answer_fan_out, choice, recent
 
 if TYPE_CHECKING:
     from ordo_cli.desk import Desk
@@ -48,16 +47,6 @@ def list_(
     )
 
 
-async def recent(desk: Desk, limit: int, account: str | None) -> list[FanOut]:
-    """The newest fan-outs. Raises NotFound for an account that has none and is none."""
-    from ordo_cli.services import accounts, fanouts
-
-    found = await fanouts.recent(desk, limit, AccountId(account) if account else None)
-    if account and not found:
-        await accounts.describe(desk, account)
-    return found
-
-
 @app.command("show", epilog="Example: ordo fanout show 7f3k --json")
 def show_(fan_out_id: Id, as_json: Json = False) -> None:
     """One fan-out with its legs; the exit code says what became of it."""
@@ -77,7 +66,6 @@ def watch(
     as_json: Json = False,
 ) -> None:
     """Follow a fan-out until every leg has ended."""
-    from ordo_cli.cli.orders import choice
     from ordo_cli.services.orders import Until
 
     end = choice(Until, until, "--until")

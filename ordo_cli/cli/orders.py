@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +10,7 @@ import typer
 from ordo_cli.cli import door, leg_rows, preview, show
 from ordo_cli.cli.cancels import answer_cancels
 from ordo_cli.cli.door import Csv, Json, Yes
-from ordo_cli.cli.exits import NOT_YET, exit_code_of
+from ordo_cli.cli.outcomes import answer_fan_out, choice, recent
 from ordo_cli.domain.accounts import AccountId, Target, parse_target
 from ordo_cli.domain.allocation import Split
 from ordo_cli.domain.errors import Invalid
@@ -95,32 +95,6 @@ def place(
     answer_fan_out("order place", fan_out, str(until or Until.ACCEPTED), as_json)
 
 
-def answer_fan_out(command: str, fan_out: FanOut, until: str, as_json: bool) -> None:
-    """End a command with what became of a fan-out."""
-    from ordo_cli.cli.live import show_fan_out
-
-    code = exit_code_of(fan_out, until, interrupted=door.interrupted())
-
-    def text() -> None:
-        show_fan_out(fan_out)
-        if code == NOT_YET:
-            door.say(f"  not yet {until} everywhere; to follow it: ordo fanout watch {fan_out.id} --until {until}")
-
-    door.answer(
-        command,
-        _json(fan_out) if as_json else None,
-        as_json=as_json,
-        text=text,
-        exit_code=code,
-    )
-
-
-def _json(fan_out: FanOut) -> object:
-    from ordo_cli import schemas  # pydantic, 45 ms; only for --json
-
-    return schemas.fan_out(fan_out)
-
-
 async def _preview(desk: Desk, request: PlaceRequest) -> Preview:
     from ordo_cli.services import orders
 
@@ -163,15 +137,6 @@ def _instrument_and_targets(words: list[str], to: list[str] | None) -> tuple[str
     return instruments[0], tuple(parse_target(word) for word in [*to, *more])
 
 
-def choice[T](kind: Callable[[str], T], text: str, flag: str) -> T:
-    """The member of an enum that was named. Typer is not given the engine's enums, so that it need not load them."""
-    try:
-        return kind(text)
-    except ValueError:
-        words = ", ".join(kind)  # type: ignore[arg-type]
-        raise Invalid(f"{flag} is one of {words}, not {text[:40]!r}") from None
-
-
 Account = Annotated[
     str | None, typer.Option("--account", metavar="A", help="The account, when ID is its broker's order id")
 ]
@@ -190,8 +155,6 @@ def list_(
     as_csv: Csv = False,
 ) -> None:
     """The legs that ordo sent, newest first."""
-    from ordo_cli.cli.fanouts import recent
-
     found = door.run(lambda desk: recent(desk, limit, account), reading=True)
     legs = [(fan_out, leg) for fan_out in found for leg in fan_out.legs if account in (None, leg.account)]
     door.answer(
