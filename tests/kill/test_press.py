@@ -219,7 +219,12 @@ def interrupted_press(home: Home) -> tuple[int, str]:
     notes = os.path.join(home.run, "presses")
     before = len(os.listdir(notes)) if os.path.isdir(notes) else 0
     process = subprocess.Popen(
-        [sys.executable, "-c", ENTRY, "kill"], env=environment(home, measured=False), stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", ENTRY, "kill"],
+        env=environment(home, measured=False),
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that starts the tests in the background makes them, and so this, deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     until = time.monotonic() + 10
     while process.poll() is None and time.monotonic() < until:
