@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
+from ordo_cli.domain.capabilities import RateLimits
 from ordo_cli.domain.kill import Scope
 from ordo_cli.domain.values import dataclass, field
 
@@ -19,17 +20,6 @@ class Owner:
     pid: int
     started: str  # when the process began, as the machine counts it; a reused pid has another
     nonce: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """Order operations that one account may start; None is no such limit."""
-
-    per_second: int = 10
-    kept_for_cancels: int = 2
-    per_minute: int | None = None
-    per_day: int | None = None
-    modifications_per_order: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +38,7 @@ class ClaimTerms:
 
     scopes: tuple[Scope, ...]  # every kill scope over the account
     owner: Owner
-    rates: Rates
+    rates: RateLimits
     day: date  # the trading day that this order counts for
     now: datetime
     elapsed: float  # when these terms were made, in seconds since boot; the permit ages from here, and so does the rate
@@ -63,7 +53,7 @@ class OperationTerms:
     """What must hold before a cancel or a modify may go out."""
 
     owner: Owner
-    rates: Rates
+    rates: RateLimits
     day: date
     scopes: tuple[Scope, ...] = ()  # an engaged one refuses a modify; a cancel is never blocked
 

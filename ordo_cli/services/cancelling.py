@@ -17,7 +17,6 @@ from ordo_cli.domain.kill import Scope
 from ordo_cli.domain.legs import CANCEL_MOVES, Cancel, Leg, LegId, Problem, Submission
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport
 from ordo_cli.domain.values import dataclass
-from ordo_cli.services.sending import rates_of
 
 TRIES = 5
 LOOKS = (0.05, 0.25, 0.5, 1.0)  # seconds between looks at the book after a cancel was taken
@@ -202,7 +201,7 @@ def operation_terms(desk: Desk, account: Account, scopes: tuple[Scope, ...] = ()
     """The terms of a cancel, or with scopes, of a modify."""
     return OperationTerms(
         owner=desk.locks.owner,
-        rates=rates_of(desk.spec(account)),
+        rates=desk.spec(account).rates,
         day=market.trading_day(desk.clock.now()),
         scopes=scopes,
     )

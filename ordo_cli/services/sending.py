@@ -32,7 +32,7 @@ from ordo_cli.domain.errors import (
     StoreFailed,
     Unreachable,
 )
-from ordo_cli.domain.journal import ClaimTerms, DayLimits, Rates, Wait
+from ordo_cli.domain.journal import ClaimTerms, DayLimits, Wait
 from ordo_cli.domain.kill import scopes_over
 from ordo_cli.domain.legs import MAX_ATTEMPTS, Block, Evidence, Leg, Problem, Submission
 from ordo_cli.domain.orders import OrderIntent, OrderReport
@@ -191,7 +191,7 @@ async def _terms(desk: Desk, errand: Errand, broker: Broker) -> ClaimTerms:
     return ClaimTerms(
         scopes=scopes_over(errand.account),
         owner=desk.locks.owner,
-        rates=rates_of(errand.spec),
+        rates=errand.spec.rates,
         day=errand.day,
         now=desk.clock.now(),
         elapsed=desk.clock.elapsed(),
@@ -200,11 +200,6 @@ async def _terms(desk: Desk, errand: Errand, broker: Broker) -> ClaimTerms:
         pre_image=seen,
         tagless=tagless,
     )
-
-
-def rates_of(spec: BrokerSpec) -> Rates:
-    limits = spec.rates
-    return Rates(limits.per_second, limits.kept_for_cancels, limits.per_minute, limits.per_day)
 
 
 async def _record(desk: Desk, leg: Leg, change: Callable[[Leg], Leg]) -> Leg:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from ordo_cli.domain.capabilities import RateLimits
 from ordo_cli.domain.errors import KillEngaged, LimitExceeded, NotFound
-from ordo_cli.domain.journal import ClaimTerms, DayLimits, OperationTerms, Rates, Wait
+from ordo_cli.domain.journal import ClaimTerms, DayLimits, OperationTerms, Wait
 from ordo_cli.domain.kill import Scope, ScopeKind
 from ordo_cli.domain.legs import Leg, LegId, Purpose, Submission
 from ordo_cli.store.chain import Origin, Tell
@@ -93,7 +94,7 @@ def _refuse_when_engaged(account: str, scopes: Iterable[Scope]) -> Body[None]:
             )
 
 
-def _wait(account: str, boot: str, elapsed: float, rates: Rates, kept: int) -> Body[Wait | None]:
+def _wait(account: str, boot: str, elapsed: float, rates: RateLimits, kept: int) -> Body[Wait | None]:
     """How long until one more operation fits into the rolling second and the rolling minute."""
     newer = _most(rates.per_second, kept) - 1
     rows = yield Ask("nth_operation", {"account": account, "boot": boot, "newer": newer})
@@ -103,7 +104,7 @@ def _wait(account: str, boot: str, elapsed: float, rates: Rates, kept: int) -> B
     return Wait(wait) if wait > 0 else None
 
 
-def _minute(account: str, boot: str, elapsed: float, rates: Rates, kept: int) -> Body[float]:
+def _minute(account: str, boot: str, elapsed: float, rates: RateLimits, kept: int) -> Body[float]:
     newer = _most(rates.per_minute or 0, kept) - 1
     rows = yield Ask("nth_operation", {"account": account, "boot": boot, "newer": newer})
     return _left(rows[0][0] if rows else None, ROLLING_MINUTE, elapsed)
@@ -121,7 +122,7 @@ def _left(newest: float | None, length: float, elapsed: float) -> float:
     return 0.0 if newest is None else newest + length - elapsed
 
 
-def _refuse_over_day_rate(account: str, day: str, rates: Rates) -> Body[None]:
+def _refuse_over_day_rate(account: str, day: str, rates: RateLimits) -> Body[None]:
     if rates.per_day is None:
         return
     used = (yield Ask("day_operations", {"account": account, "day": day}))[0][0]

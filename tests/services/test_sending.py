@@ -312,3 +312,15 @@ async def test_a_broker_that_counts_the_day_takes_so_many_and_no_more(reopen: Op
     assert [leg.state for leg in placed] == ["open", "open", "not_sent"]
     assert placed[2].problem is not None
     assert placed[2].problem.code == "OPS_EXCEEDED"
+
+
+async def test_a_broker_that_counts_changes_of_an_order_takes_so_many_and_no_more(reopen: Opener, firm: Firm) -> None:
+    from ordo_cli.services import accounts
+
+    firm.rates = RateLimits(modifications_per_order=1)
+    async with reopen() as desk:
+        await accounts.add(desk, "alice", "acme", accounts.Wishes(), {})
+        leg = (await orders.place(desk, request(buy()))).legs[0].id
+        await modifying.modify(desk, leg, Changes(limit_price=Decimal(1490)))
+        with pytest.raises(LimitExceeded):
+            await modifying.modify(desk, leg, Changes(limit_price=Decimal(1480)))

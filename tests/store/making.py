@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ordo_cli.domain.accounts import AccountId, BrokerName
+from ordo_cli.domain.capabilities import RateLimits
 from ordo_cli.domain.fanouts import FanOut, Mode
-from ordo_cli.domain.journal import ClaimTerms, DayLimits, OperationTerms, Owner, Rates
+from ordo_cli.domain.journal import ClaimTerms, DayLimits, OperationTerms, Owner
 from ordo_cli.domain.kill import GLOBAL, Scope, ScopeKind
 from ordo_cli.domain.legs import Evidence, FanOutId, Leg, LegId, Submission
 from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderState, Tag
@@ -21,7 +22,7 @@ from tests.fakes import FakeClock, buy
 
 OWNER = Owner("desk", "boot-1", 4711, "123456", "nonce1")
 DAY = date(2026, 11, 23)
-ROOMY = Rates(per_second=1000, kept_for_cancels=0)
+ROOMY = RateLimits(per_second=1000, kept_for_cancels=0)
 
 
 @asynccontextmanager
@@ -78,7 +79,7 @@ def terms(clock: FakeClock, account: str = "alice", **more: Any) -> ClaimTerms:
     return replace(base, **more)
 
 
-def operation(rates: Rates = ROOMY, **more: Any) -> OperationTerms:
+def operation(rates: RateLimits = ROOMY, **more: Any) -> OperationTerms:
     return OperationTerms(owner=OWNER, rates=rates, day=DAY, **more)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
+from ordo_cli.domain.capabilities import RateLimits
 from ordo_cli.domain.errors import IllegalMove, KillEngaged, LimitExceeded, NotFound
-from ordo_cli.domain.journal import DayLimits, Rates, Wait
+from ordo_cli.domain.journal import DayLimits, Wait
 from ordo_cli.domain.kill import GLOBAL, Level, Scope, ScopeKind
 from ordo_cli.domain.legs import Leg, LegId, Purpose, Submission
 from ordo_cli.store.store import Store
@@ -114,7 +115,7 @@ async def test_a_close_and_a_cancel_pass_an_engaged_switch_and_a_modify_does_not
 
 
 async def test_no_rolling_second_holds_more_than_the_cap(tmp_path: Path) -> None:
-    clock, rates = FakeClock(), Rates(per_second=10, kept_for_cancels=2)
+    clock, rates = FakeClock(), RateLimits(per_second=10, kept_for_cancels=2)
     async with opened(tmp_path / "ordo.db", clock) as store:
         sent: list[float] = []
         for number in range(30):
@@ -129,7 +130,7 @@ async def test_no_rolling_second_holds_more_than_the_cap(tmp_path: Path) -> None
 
 
 async def test_cancels_have_two_places_that_nothing_else_takes(tmp_path: Path) -> None:
-    clock, rates = FakeClock(), Rates(per_second=4, kept_for_cancels=2)
+    clock, rates = FakeClock(), RateLimits(per_second=4, kept_for_cancels=2)
     async with opened(tmp_path / "ordo.db", clock) as store:
         for number in range(2):
             (leg_id,) = await planned(store, f"f{number}")
@@ -145,8 +146,8 @@ async def test_cancels_have_two_places_that_nothing_else_takes(tmp_path: Path) -
 
 async def test_a_minute_has_its_cap_and_a_day_has_its(tmp_path: Path) -> None:
     clock = FakeClock()
-    minute = Rates(per_second=100, kept_for_cancels=0, per_minute=3)
-    day = Rates(per_second=100, kept_for_cancels=0, per_day=3)
+    minute = RateLimits(per_second=100, kept_for_cancels=0, per_minute=3)
+    day = RateLimits(per_second=100, kept_for_cancels=0, per_day=3)
     async with opened(tmp_path / "ordo.db", clock) as store:
         legs = [(await planned(store, f"f{number}"))[0] for number in range(4)]
         for leg in legs[:3]:
@@ -161,7 +162,7 @@ async def test_a_minute_has_its_cap_and_a_day_has_its(tmp_path: Path) -> None:
 
 
 async def test_an_order_takes_only_so_many_modifications(tmp_path: Path) -> None:
-    rates = Rates(per_second=100, kept_for_cancels=0, modifications_per_order=1)
+    rates = RateLimits(per_second=100, kept_for_cancels=0, modifications_per_order=1)
     async with opened(tmp_path / "ordo.db") as store:
         (leg,) = await planned(store, "aa")
         assert await store.journal.operation(ALICE, "modify", operation(rates), leg=leg) is None
