@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NewType
 
 from ordo_cli.domain.accounts import AccountId, BrokerName
-from ordo_cli.domain.errors import IllegalMove
+from ordo_cli.domain.errors import IllegalMove, OrdoError
 from ordo_cli.domain.orders import BrokerOrderId, OrderState, Tag
 from ordo_cli.domain.values import dataclass, replace
 
@@ -122,6 +122,11 @@ class Problem:
     code: str
     message: str
     hint: str | None = None
+
+    @classmethod
+    def of(cls, error: OrdoError) -> Problem:
+        """What an expected failure says, as a problem."""
+        return cls(error.reason, error.message, error.hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ async def _send(
     try:
         fan_out = await orders.place(desk, request)
     except OrdoError as error:
-        problem = Problem(error.reason, error.message, error.hint)
+        problem = Problem.of(error)
         return Result(row, key, problem=problem), Halt.STORE if isinstance(error, StoreFailed) else _halt(desk, None)
     return Result(row, key, fan_out), _halt(desk, fan_out)
 

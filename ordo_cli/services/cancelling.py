@@ -103,7 +103,7 @@ async def cancel_each(
             meant = await find_order(desk, word, account)
         except NotFound as error:
             missing = error
-            problem = Problem(error.reason, error.message, error.hint)
+            problem = Problem.of(error)
             failed.append(Cancelled(AccountId(account or ""), BrokerOrderId(word), None, None, problem))
             continue
         if isinstance(meant, tuple):
@@ -138,7 +138,7 @@ async def _together(desk: Desk, legs: Sequence[Leg]) -> list[Cancelled]:
 def _why(error: Exception) -> Problem:
     """What kept one order from being cancelled, a bug too: it must not keep the others open."""
     if isinstance(error, OrdoError):
-        return Problem(error.reason, error.message, error.hint)
+        return Problem.of(error)
     log.get(__name__).error("cancel_failed", error=type(error).__name__)
     return Problem("failed", f"ordo itself failed at it ({type(error).__name__})", "report it; see the log")
 

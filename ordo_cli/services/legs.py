@@ -38,7 +38,7 @@ async def dossier(desk: Desk, leg_id: str) -> Dossier:
         broker = await desk.lines.to(account)
         return Dossier(fan_out, leg, await broker.orders(), await broker.positions())
     except OrdoError as error:
-        return Dossier(fan_out, leg, (), (), Problem(error.reason, error.message, error.hint))
+        return Dossier(fan_out, leg, (), (), Problem.of(error))
 
 
 async def resolve(desk: Desk, leg_id: str, *, reason: str, broker_id: str | None = None) -> Leg:

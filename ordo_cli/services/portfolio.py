@@ -93,7 +93,7 @@ async def in_book(desk: Desk, leg: Leg) -> Row[Booked] | Problem | None:
     try:
         account = await desk.store.accounts.get(leg.account)
     except NotFound as error:
-        return Problem(error.reason, error.message, error.hint)
+        return Problem.of(error)
     book = await _one(desk, account, lambda broker: broker.orders())
     if isinstance(book, Problem):
         return book
@@ -122,6 +122,6 @@ async def _one[T](
     try:
         return await read(await desk.lines.to(account))
     except OrdoError as error:
-        return Problem(error.reason, error.message, error.hint)
+        return Problem.of(error)
     except Exception as error:  # one adapter's bug must not hide what the other accounts hold
         return Problem("bug", f"could not be read ({type(error).__name__})", "this is a bug in ordo; please report it")

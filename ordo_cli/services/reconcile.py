@@ -124,7 +124,7 @@ async def _account(
     except StoreFailed:
         raise
     except OrdoError as error:
-        return Reconciled(failures=(Failure(name, Problem(error.reason, error.message, error.hint)),))
+        return Reconciled(failures=(Failure(name, Problem.of(error)),))
     except Exception as error:  # a bug about one account must not keep the others from being settled
         log.get(__name__).error("reconcile_failed", account=name, error=type(error).__name__)
         problem = Problem("failed", f"ordo itself failed at it ({type(error).__name__})", "report it; see the log")

@@ -240,7 +240,7 @@ def _verdict(error: BaseException) -> tuple[Submission, Problem]:
     if isinstance(error, SessionExpired):
         return Submission.REJECTED, Problem(Block.SESSION, error.message, error.hint)
     if isinstance(error, Rejected):
-        return Submission.REJECTED, Problem(error.reason, error.message, error.hint)
+        return Submission.REJECTED, Problem.of(error)
     hint = "ordo looks in the broker's book until it knows; it never sends again. See: ordo fanout reconcile"
     if isinstance(error, NoAnswer):
         return Submission.UNKNOWN, Problem("NO_ANSWER", error.message, hint)
