@@ -206,15 +206,16 @@ def _spoil(path: str) -> bool:
 def _take(run: str, exclusive: bool, limit_s: float) -> int:
     if fcntl is None:
         raise OSError("this system has no flock")
-    descriptor = os.open(os.path.join(run, LOCK), os.O_RDWR | os.O_CLOEXEC)
+    descriptor = os.open(run + os.sep + LOCK, os.O_RDWR | os.O_CLOEXEC)
     kind = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
-    until = time.monotonic() + limit_s
+    until = None
     try:
         while True:
             try:
                 fcntl.flock(descriptor, kind)
                 return descriptor
             except BlockingIOError:
+                until = until or time.monotonic() + limit_s
                 if time.monotonic() >= until:
                     raise
                 time.sleep(PAUSE)

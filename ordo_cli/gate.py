@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable
 
 from ordo_cli import arming
 from ordo_cli.domain.errors import KillEngaged, Refused
@@ -17,6 +16,9 @@ from ordo_cli.home import network_file_system
 MAX_AGE = 0.25  # seconds from the commit of SENDING to the first byte; what a kill waits for senders
 LOCK_LIMIT = 0.02  # seconds that a sender tries for the lock; only a kill or a release holds it against senders
 STALE = "STALE"
+
+Claim = Callable[[], Awaitable[float]]
+"""Makes a write durable before it leaves, and gives a moment of the elapsed clock not later than the commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Stamps:
     """Every arming file that an order needs, frozen at planning: it passes only while they are still the same."""
 
     seals: tuple[Seal, ...]
+    folders: frozenset[str]  # where they lie
 
     @property
     def epochs(self) -> dict[Scope, int]:
@@ -60,59 +63,53 @@ class Gate:
             seals.append(Seal(scope, path, self._read(scope, path)))
         if not seals:
             raise KillEngaged("no scope was named, so nothing is armed", hint="this is a bug in ordo; please report it")
-        return Stamps(tuple(seals))
+        return Stamps(tuple(seals), frozenset(os.path.dirname(seal.path) for seal in seals))
 
-    def permit(self, stamps: Stamps | None, *, committed_at: float, deadline: float) -> GatePermit:
-        """Leave for one attempt. Without stamps it is a close or a cancel, which the switch never blocks."""
-        return GatePermit(self, stamps, committed_at, deadline)
+    def permit(
+        self, stamps: Stamps | None, *, deadline: float, claim: Claim | None = None, committed_at: float | None = None
+    ) -> GatePermit:
+        """Leave for one attempt, whose write is durable since `committed_at`, or will be when `claim` has been awaited.
+
+        Without stamps it is a close or a cancel, which the switch never blocks.
+        """
+        return GatePermit(self, stamps, deadline, claim, committed_at)
 
     def check(self, stamps: Stamps) -> None:
         """Raises KillEngaged unless every arming file is what it was at planning."""
-        looked_at: set[str] = set()
-        for seal in stamps.seals:
-            if self._read(seal.scope, seal.path, seal.content, looked_at) != seal.content:
-                raise KillEngaged(
-                    f"{seal.scope} was killed and released after this order was planned",
-                    hint="place it again if it is still wanted",
-                )
-
-    @contextmanager
-    def shared(self) -> Iterator[None]:
-        """Hold the lock that a kill waits for. Raises KillEngaged when it cannot be had."""
+        scope = stamps.seals[0].scope
         try:
-            lock = arming.share(self._run, LOCK_LIMIT)
+            for folder in stamps.folders:
+                arming.private_folder(folder)
+            for seal in stamps.seals:
+                scope = seal.scope
+                if arming.armed(seal.path, seal.content) != seal.content:
+                    raise KillEngaged(
+                        f"{scope} was killed and released after this order was planned",
+                        hint="place it again if it is still wanted",
+                    )
+        except OSError as problem:
+            raise _not_armed(scope, problem) from problem
+
+    def share(self) -> int:
+        """The lock that a kill waits for, as a descriptor. Raises KillEngaged when it cannot be had."""
+        try:
+            return arming.share(self._run, LOCK_LIMIT)
         except OSError as problem:
             raise KillEngaged(
                 f"the kill switch's lock cannot be had ({_why(problem)}), so nothing leaves",
                 hint="see: ordo kill status",
             ) from problem
-        try:
-            yield
-        finally:
-            os.close(lock)
 
     def now(self) -> float:
         return self._clock.elapsed()
 
-    def _read(self, scope: Scope, path: str, expected: bytes | None = None, looked_at: set[str] | None = None) -> bytes:
-        """One arming file, in a folder that nobody else may write in; `looked_at` are folders seen in this check."""
-        folder = path.rpartition(os.sep)[0]
+    def _read(self, scope: Scope, path: str) -> bytes:
+        """One arming file, in a folder that nobody else may write in."""
         try:
-            if looked_at is None or folder not in looked_at:
-                arming.private_folder(folder)
-            if looked_at is not None:
-                looked_at.add(folder)
-            return arming.armed(path, expected)
-        except FileNotFoundError:
-            raise KillEngaged(
-                f"the kill switch is engaged for {scope}",
-                hint=f"see: ordo kill status; ordo kill release --scope {scope}",
-            ) from None
+            arming.private_folder(os.path.dirname(path))
+            return arming.armed(path)
         except OSError as problem:
-            raise KillEngaged(
-                f"the arming file of {scope} cannot be trusted ({_why(problem)}), which counts as killed",
-                hint="see: ordo kill status",
-            ) from problem
+            raise _not_armed(scope, problem) from problem
 
     def _refuse_network(self) -> None:
         if self._network is False:
@@ -127,16 +124,38 @@ class Gate:
 class GatePermit:
     """One attempt's leave to write, and the count of what it wrote."""
 
-    __slots__ = ("_committed_at", "_deadline", "_gate", "_stamps", "_withdrawn", "bytes_sent", "first_byte_at")
+    __slots__ = (
+        "_claim",
+        "_committed_at",
+        "_deadline",
+        "_gate",
+        "_lock",
+        "_stamps",
+        "_withdrawn",
+        "bytes_sent",
+        "first_byte_at",
+    )
 
-    def __init__(self, gate: Gate, stamps: Stamps | None, committed_at: float, deadline: float) -> None:
+    def __init__(
+        self, gate: Gate, stamps: Stamps | None, deadline: float, claim: Claim | None, committed_at: float | None
+    ) -> None:
         self._gate = gate
         self._stamps = stamps
-        self._committed_at = committed_at
+        self._claim = claim
+        self._committed_at = committed_at  # while it is None nothing may leave
         self._deadline = deadline
         self._withdrawn = False
+        self._lock: int | None = None  # the gate's, while it is being passed
         self.bytes_sent = 0
         self.first_byte_at: float | None = None
+
+    async def claim(self) -> None:
+        """Have the write made durable, once. Raises what forbids it, or Refused when nobody waits for it any more."""
+        if self._withdrawn:
+            raise Refused("ordo stopped before the order was claimed; nothing was sent", code=Block.INTERRUPTED)
+        if self._claim is not None:
+            claim, self._claim = self._claim, None
+            self._committed_at = await claim()
 
     def withdraw(self) -> bool:
         """End the leave; whether it was never used. Then nothing has left, and nothing will.
@@ -147,23 +166,32 @@ class GatePermit:
         self._withdrawn = True
         return self.bytes_sent == 0 and self.first_byte_at is None
 
-    @contextmanager
-    def passing(self) -> Iterator[None]:
+    def passing(self) -> GatePermit:
         """Held across the first write alone, nothing awaited inside. Raises KillEngaged or Refused: write nothing."""
+        return self
+
+    def __enter__(self) -> None:
         if self._stamps is None:
             self._in_time()
-            yield
             return
-        with self._gate.shared():
+        self._lock = self._gate.share()
+        try:
             self._gate.check(self._stamps)
             self._in_time()  # after the files: a process that was stopped while reading them wakes up too old
-            yield
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            lock, self._lock = self._lock, None
+            os.close(lock)
 
     def _in_time(self) -> None:
         now = self._gate.now()
         if now >= self._deadline:
             raise Refused("the order's deadline passed before it could leave", code=Block.DEADLINE)
-        if not 0 <= now - self._committed_at <= MAX_AGE:
+        if self._committed_at is None or not 0 <= now - self._committed_at <= MAX_AGE:
             raise Refused(
                 f"more than {MAX_AGE * 1000:.0f} ms passed between the last check and the first byte; nothing was sent",
                 code=STALE,
@@ -171,6 +199,18 @@ class GatePermit:
         self.first_byte_at = now
         if self._withdrawn:
             raise Refused("ordo stopped before the first byte; nothing was sent", code=Block.INTERRUPTED)
+
+
+def _not_armed(scope: Scope, problem: OSError) -> KillEngaged:
+    if isinstance(problem, FileNotFoundError):
+        return KillEngaged(
+            f"the kill switch is engaged for {scope}",
+            hint=f"see: ordo kill status; ordo kill release --scope {scope}",
+        )
+    return KillEngaged(
+        f"the arming file of {scope} cannot be trusted ({_why(problem)}), which counts as killed",
+        hint="see: ordo kill status",
+    )
 
 
 def _why(problem: OSError) -> str:

@@ -159,6 +159,7 @@ class ScriptedBroker:
 
     async def place(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
         self.log.append("place")
+        await permit.claim()
         if self.before_placing is not None:
             await self.before_placing()
         trouble = self.script.pop(0) if self.script else None
@@ -167,6 +168,7 @@ class ScriptedBroker:
 
     async def modify(self, order_id: BrokerOrderId, changes: Changes, permit: Permit) -> OrderReport:
         self.log.append("modify")
+        await permit.claim()
         with permit.passing():
             permit.bytes_sent += 50
         row = self.row(order_id)

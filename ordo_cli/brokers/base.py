@@ -24,11 +24,18 @@ class Permit(Protocol):
     bytes_sent: int
     first_byte_at: float | None  # by the elapsed clock
 
+    async def claim(self) -> None:
+        """Make it durable that this may leave; awaited with the connection open and the request ready, just before.
+
+        It may wait for the account's turn. Raises what forbids it: then nothing may be written.
+        """
+        ...
+
     def passing(self) -> AbstractContextManager[None]:
-        """Held across the first write alone, and nothing is awaited inside.
+        """Held across the first write alone, after `claim`, and nothing is awaited inside.
 
         Raises KillEngaged (a scope is not armed, or that could not be read) or Refused with reason DEADLINE or
-        STALE (over 250 ms since SENDING was made durable). Raised: nothing may be written.
+        STALE (no claim, or one over 250 ms ago). Raised: nothing may be written.
         """
         ...
 
@@ -37,7 +44,8 @@ class Broker(Protocol):
     """One account's line to its broker.
 
     Every call may raise Unreachable (zero bytes left), NoAnswer, Rejected or SessionExpired, and nothing else of the
-    network. `place` and `modify` write only inside `permit.passing()` and are never repeated below ordo.
+    network. `place` and `modify` write only inside `permit.passing()`, with `permit.claim()` awaited right before it,
+    and are never repeated below ordo.
     """
 
     async def place(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport: ...

@@ -20,7 +20,7 @@ from ordo_cli.services import cancelling, planning, reconcile, reducing, startup
 from ordo_cli.services.planning import OnPartial, PlaceRequest, Preview
 from ordo_cli.services.sending import Errand, Watch, send
 
-AT_ONCE = 250  # legs between claim and answer: a claim is good for 250 ms only, so a thousand must not be made together
+AT_ONCE = 1000  # legs under way, each with a lock file and a connection of its own
 FOLLOW = 0.1  # seconds between looks at a fan-out that another process is sending
 GRACE = 5.0  # seconds that legs on the wire get to finish after the first Ctrl-C
 LOOKS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)  # seconds between looks at the books while waiting

@@ -1,4 +1,4 @@
-"""Sending one leg: claim it durably, pass the gate, write once, and record whatever became of it.
+"""Sending one leg: make it ready, claim it durably, pass the gate, write once, and record whatever became of it.
 
 The only place that hands an order to a broker. A leg is sent again only when the byte counter of its permit proves
 that nothing left; after silence it is UNKNOWN, and nothing here ever sends it again.
@@ -67,17 +67,18 @@ class Errand:
 async def send(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Watch) -> Leg:
     """Carry a planned leg to its fate and give it back as the journal now has it. Raises nothing of the network.
 
-    `room` is how many legs may be between claim and answer at once. If the journal cannot be written any more, the leg
-    comes back as known in memory, its problem saying so.
+    `room` is how many legs may be under way at once, each with a lock file and a connection. If the journal cannot be
+    written any more, the leg comes back as known in memory, its problem saying so.
     """
     leg, watch = errand.leg, _harmless(watch)
     try:
         async with _turn(desk, errand, room):
             broker = await _unless_stopped(desk, desk.lines.to(errand.account))
-            while True:
-                leg = await _attempt(desk, replace(errand, leg=leg), broker, watch)
+            for tries in range(1, MAX_ATTEMPTS + 1):
+                leg = await _attempt(desk, replace(errand, leg=leg), broker, watch, tries)
                 if leg.submission is not Submission.PLANNED:
-                    return leg
+                    break
+            return leg
     except IllegalMove:
         raise
     except Exception as error:  # whatever it is belongs to this leg alone, which has not left
@@ -122,29 +123,52 @@ async def _unless_stopped[T](desk: Desk, waiting: Coroutine[Any, Any, T]) -> T:
             await asyncio.wait({result})
 
 
-async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch) -> Leg:
-    """One attempt: the leg comes back PLANNED only when it may be tried again."""
-    try:
+async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch, tries: int) -> Leg:
+    """One attempt: the leg comes back PLANNED only when it may be tried again. Raises what stopped it before its claim.
+
+    The claim comes out of the adapter, when the connection is open and the order is ready to be written.
+    """
+    claimed: Leg | None = None
+
+    async def claim() -> float:
+        nonlocal claimed
         leg, claimed_at = await _claim(desk, errand, broker)
-    except asyncio.CancelledError:
-        await _abandon(desk, errand.leg, watch)
-        raise
-    watch(leg)
-    desk.failpoint("claimed")
-    permit = desk.gate.permit(errand.stamps, committed_at=claimed_at, deadline=errand.deadline)
+        watch(leg)
+        desk.failpoint("claimed")
+        claimed = leg
+        return claimed_at
+
+    permit = desk.gate.permit(errand.stamps, claim=claim, deadline=errand.deadline)
     try:
-        report = await broker.place(errand.intent, leg.tag, permit)
+        report = await broker.place(errand.intent, errand.leg.tag, permit)
     except BaseException as error:
+        if claimed is None:
+            return await _unclaimed(desk, errand, permit, error, watch, tries)
         desk.failpoint("failed")
-        after = await _record_failure(desk, leg, permit, error)
+        after = await _record_failure(desk, claimed, permit, error)
         if isinstance(error, Exception):
-            return await _after_failure(desk, after, errand, error, watch)
+            return await _after_failure(desk, after, errand, error, watch, tries)
         if after.submission is Submission.NOT_SENT:
             await _give_up(desk, after, Block.INTERRUPTED, Refused(STOPPED), watch)
         raise
+    if claimed is None:
+        raise AssertionError("the adapter answered for an order that it never asked leave for")
     desk.failpoint("answered")
     spent = _milliseconds(desk, permit)
-    return _tell(watch, await _record(desk, leg, lambda now: _accepted(now, report, desk, spent)))
+    return _tell(watch, await _record(desk, claimed, lambda now: _accepted(now, report, desk, spent)))
+
+
+async def _unclaimed(
+    desk: Desk, errand: Errand, permit: GatePermit, error: BaseException, watch: Watch, tries: int
+) -> Leg:
+    """An attempt that ended before the journal knew of it: once more if that can help, else raise what stopped it."""
+    permit.withdraw()
+    if isinstance(error, asyncio.CancelledError):
+        await _abandon(desk, errand.leg, watch)
+    if not isinstance(error, Unreachable) or tries >= MAX_ATTEMPTS:
+        raise error
+    await _rest(desk, errand, tries)
+    return errand.leg
 
 
 async def _claim(desk: Desk, errand: Errand, broker: Broker) -> tuple[Leg, float]:
@@ -249,18 +273,23 @@ def _verdict(error: BaseException) -> tuple[Submission, Problem]:
     return Submission.UNKNOWN, Problem(Block.INTERRUPTED, "ordo stopped before the answer came", hint)
 
 
-async def _after_failure(desk: Desk, leg: Leg, errand: Errand, error: Exception, watch: Watch) -> Leg:
+async def _after_failure(desk: Desk, leg: Leg, errand: Errand, error: Exception, watch: Watch, tries: int) -> Leg:
     """Nothing left: once more if that can help and may still be, else blocked with the reason."""
     if leg.submission is not Submission.NOT_SENT:
         return _tell(watch, leg)
     again = isinstance(error, Unreachable) or (isinstance(error, Refused) and error.reason == "STALE")
-    if not again or leg.attempt >= MAX_ATTEMPTS or _unsaved(leg):
+    if not again or tries >= MAX_ATTEMPTS or leg.attempt >= MAX_ATTEMPTS or _unsaved(leg):
         return await _give_up(desk, leg, _block_of(error), error, watch)
     planned = await _record(desk, leg, lambda now: now.to(Submission.PLANNED))
     if _unsaved(planned):
         return await _give_up(desk, leg, Block.STORE, error, watch)
-    await _pause(desk, errand, min(2.0, 0.2 * 2 ** (leg.attempt - 1)) * desk.chance.uniform(0.8, 1.2))
+    await _rest(desk, errand, tries)
     return planned
+
+
+async def _rest(desk: Desk, errand: Errand, tries: int) -> None:
+    """Before another attempt: 0.2 s, then twice that."""
+    await _pause(desk, errand, min(2.0, 0.2 * 2 ** (tries - 1)) * desk.chance.uniform(0.8, 1.2))
 
 
 def _block_of(error: Exception) -> Block:

@@ -59,7 +59,11 @@ class OpenPermit:
     def __init__(self) -> None:
         self.bytes_sent = 0
         self.first_byte_at: float | None = None
-        self.passes = 0
+        self.claims = self.passes = 0
+
+    async def claim(self) -> None:
+        assert self.bytes_sent == 0, "bytes were counted before the order was claimed"
+        self.claims += 1
 
     @contextmanager
     def passing(self) -> Iterator[None]:
@@ -120,7 +124,7 @@ class BrokerContract:
         permit = OpenPermit()
         async with line(stage) as broker:
             await broker.place(stage.resting, Tag("OCOUNTED00000001"), permit)
-        assert permit.passes == 1
+        assert (permit.claims, permit.passes) == (1, 1), "written down once, then passed once"
         assert permit.bytes_sent > 0
         assert await stage.arrived(Tag("OCOUNTED00000001")) == 1
 

@@ -73,6 +73,7 @@ async def test_leaving_at_once_before_the_first_byte_blocks_the_leg(desk: Desk, 
 async def test_leaving_at_once_after_the_first_byte_leaves_the_leg_unknown(desk: Desk, add: Add) -> None:
     class Hanging(ScriptedBroker):
         async def place(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
+            await permit.claim()
             self.receive(intent, tag, permit)
             await asyncio.Event().wait()
             raise AssertionError

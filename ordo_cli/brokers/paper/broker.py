@@ -94,13 +94,8 @@ class PaperBroker:
 
     async def _ask(self, message: Message, permit: Permit | None, silent: bool) -> OrderReport:
         self._reachable()
-        if message.delay or silent:
-            number = await self._line.run(self._exchange.send, message, permit)
-            answer = await self._wait(number, message.delay, silent)
-        else:
-            number, heard = await self._line.deliver(message, permit)
-            answer = heard or await self._wait(number, 0.0, silent=False)
-        return self._told(answer)
+        number, heard = await self._line.deliver(message, permit, listen=not message.delay and not silent)
+        return self._told(heard or await self._wait(number, message.delay, silent))
 
     async def _wait(self, number: int, delay: float, silent: bool) -> Answer:
         """Wait as a sender waits. Raises NoAnswer when patience ends first."""

@@ -19,6 +19,7 @@ from ordo_cli.domain.money import shown
 
 FILE = "paper.db"
 TOGETHER = 64  # messages that are answered in one transaction
+AHEAD = 128  # messages between claim and answer: more, and the last would leave too long after its claim
 OPTIONS = {
     "hours": "always (default), or exchange: 09:15 to 15:30 on weekdays in India",
     "seed": "a whole number: which prices the feed makes (1)",
@@ -84,15 +85,24 @@ class Line:
         self.exchange = exchange
         self.users = 0
         self._worker = ThreadPoolExecutor(1, "paper-exchange")
+        self._room = asyncio.Semaphore(AHEAD)
         self._leaving: deque[Parcel] = deque()
         self._unanswered: deque[tuple[int, Parcel]] = deque()
 
-    async def deliver(self, message: Message, permit: Permit | None) -> tuple[int, Answer | None]:
-        """Send a message and hear what the exchange says; None while its clock has not come to it.
+    async def deliver(self, message: Message, permit: Permit | None, *, listen: bool) -> tuple[int, Answer | None]:
+        """Send a message, and if we are to listen hear what the exchange says; None while its clock has not come to it.
 
         Messages of many accounts at once leave one by one, each in a transaction and behind a permit of its own, and
         before any of them is answered, so that the last of a thousand does not wait until its permit is too old.
         """
+        async with self._room:
+            if permit is not None:
+                await permit.claim()
+            if not listen:
+                return await self.run(self.exchange.send, message, permit), None
+            return await self._deliver(message, permit)
+
+    async def _deliver(self, message: Message, permit: Permit | None) -> tuple[int, Answer | None]:
         loop = asyncio.get_running_loop()
         parcel = Parcel(message, permit, loop, loop.create_future())
         self._leaving.append(parcel)
@@ -131,14 +141,14 @@ class Line:
         self.exchange.close()
 
 
-_lines: dict[tuple[str, Rules, int], Line] = {}  # those in use, by file, rules and clock
+_lines: dict[tuple[str, Rules, int, int], Line] = {}  # those in use, by file, rules, clock and event loop
 _lock = threading.Lock()
 
 
 @asynccontextmanager
 async def line(tools: Tools) -> AsyncIterator[Line]:
     """The shared handle; opened by the first account and closed by the last."""
-    key = (str(tools.data / FILE), rules_of(tools.options), id(tools.clock))
+    key = (str(tools.data / FILE), rules_of(tools.options), id(tools.clock), id(asyncio.get_running_loop()))
     with _lock:
         shared = _lines.get(key)
         if shared is None:

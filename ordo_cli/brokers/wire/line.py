@@ -34,7 +34,7 @@ class Line(asyncio.Protocol):
         self._done: asyncio.Future[None] | None = None
         self._waits = Waits()
         self._asked_at = self._heard_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._poll: select.poll | None = None
         self.gone = False
         self.idle_until = 0.0
@@ -64,7 +64,7 @@ class Line(asyncio.Protocol):
         self._exchange, self._waits = exchange, waits
         self._asked_at = self._heard_at = self._loop.time()
         self._done = self._loop.create_future()
-        self._look_at_the_clock()
+        self._timer = self._loop.call_soon(self._look_at_the_clock)  # after the legs that leave in this turn
         return self._done
 
     async def secure(self, context: ssl.SSLContext, host: str) -> None:
@@ -90,10 +90,14 @@ class Line(asyncio.Protocol):
 
     async def usable(self) -> bool:
         """Whether an idle line may carry the next exchange. A wrong no costs a handshake, a wrong yes an UNKNOWN."""
+        return await self.quiet() and self._loop.time() < self.idle_until
+
+    async def quiet(self) -> bool:
+        """Whether the line lives and nothing has come in that nobody asked for."""
         if not self._quiet():
             # Unread bytes: an end, or a late TLS ticket. One turn of the loop lets asyncio read them and tell.
             await asyncio.sleep(0)
-        return self._quiet() and self._loop.time() < self.idle_until
+        return self._quiet()
 
     def abort(self) -> None:
         """Close at once. Nothing that was not yet handed to the socket will be."""

@@ -61,5 +61,8 @@ class Ungated:
         self.bytes_sent = 0
         self.first_byte_at: float | None = None
 
+    async def claim(self) -> None:
+        """There is nothing to write down first."""
+
     def passing(self) -> AbstractContextManager[None]:
         return nullcontext()

@@ -24,6 +24,7 @@ class StandIn:
         question.require_fresh_permit()
         permit, size = question.permit, len(question.target) + len(question.body)
         request = httpx.Request(question.method, question.url, headers=question.headers, content=question.body)
+        await permit.claim()
         with permit.passing():
             permit.bytes_sent += size
         try:

@@ -41,10 +41,15 @@ class WireTransport(httpx.AsyncBaseTransport):
         question.require_fresh_permit()
         permit, times = question.permit, question.timeouts
         exchange = Exchange(question.method.encode(), question.target, question.headers, question.body, self._limits)
-        started = self._loop_time()
-        line = await self._check_out(times.pool, min(times.connect, times.whole))
+        connect, started = min(times.connect, times.whole), self._loop_time()
+        line = await self._check_out(times.pool, connect)
+        left = times.whole - (self._loop_time() - started)
         try:
-            left = times.whole - (self._loop_time() - started)
+            # With the line open and the request built, so that almost nothing comes between the claim and the byte.
+            await permit.claim()
+            # Legs that were claimed in one commit line up here, and then leave right behind one another.
+            await asyncio.sleep(0)
+            line = await self._still_good(line, connect)
             answered = line.listen(exchange, Waits(times.write, times.read, left))
             # From here to the write nothing is awaited: what the permit has seen is still so when the bytes leave.
             with permit.passing():
@@ -120,6 +125,18 @@ class WireTransport(httpx.AsyncBaseTransport):
             raise
         self._busy.add(line)
         return line
+
+    async def _still_good(self, line: Line, connect: float) -> Line:
+        """This line, or a new one for one that was idle: the server may have closed it while the claim waited."""
+        if await line.quiet():
+            return line
+        line.abort()
+        if not line.idle_until:
+            raise httpx.ConnectError(f"{self._route.host} closed the connection before the first byte")
+        fresh = await self._open(connect)
+        self._busy.discard(line)
+        self._busy.add(fresh)
+        return fresh
 
     async def _idle_line(self) -> Line | None:
         while self._idle:

@@ -95,12 +95,11 @@ def test_processes_that_all_find_no_file_make_one(tmp_path: Path) -> None:
     assert os.stat(path).st_mode & 0o777 == 0o600
 
 
-class DyingPermit:
+class DyingPermit(OpenPermit):
     """Kills its own process at a moment of the sending."""
 
     def __init__(self, after: bool) -> None:
-        self.bytes_sent = 0
-        self.first_byte_at: float | None = None
+        super().__init__()
         self._after = after
 
     @contextmanager

@@ -24,8 +24,11 @@ class Leave:
     def __init__(self, refusal: OrdoError | None = None) -> None:
         self.bytes_sent = 0
         self.first_byte_at: float | None = None
-        self.passed = 0
+        self.claimed = self.passed = 0
         self._refusal = refusal
+
+    async def claim(self) -> None:
+        self.claimed += 1
 
     @contextmanager
     def passing(self) -> Iterator[None]:
