@@ -191,7 +191,9 @@ class GatePermit:
         now = self._gate.now()
         if now >= self._deadline:
             raise Refused("the order's deadline passed before it could leave", code=Block.DEADLINE)
-        if self._committed_at is None or not 0 <= now - self._committed_at <= MAX_AGE:
+        if self._committed_at is None:
+            raise Refused("it was not written down that this order may leave; nothing was sent", code=STALE)
+        if not 0 <= now - self._committed_at <= MAX_AGE:
             raise Refused(
                 f"more than {MAX_AGE * 1000:.0f} ms passed between the last check and the first byte; nothing was sent",
                 code=STALE,

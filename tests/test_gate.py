@@ -204,6 +204,55 @@ def test_a_permit_is_good_for_a_quarter_of_a_second(
     assert refusal(permit).reason == "STALE"
 
 
+async def test_nothing_leaves_before_it_was_claimed(gate: Gate, clock: HandClock, stamps: Stamps) -> None:
+    async def claim() -> float:
+        return clock.at
+
+    permit = gate.permit(stamps, claim=claim, deadline=clock.at + 5)
+    assert refusal(permit).reason == "STALE"
+    await permit.claim()
+    with permit.passing():
+        assert permit.first_byte_at == clock.at
+
+
+async def test_a_permit_ages_from_its_claim_and_claims_once(gate: Gate, clock: HandClock, stamps: Stamps) -> None:
+    claims: list[float] = []
+
+    async def claim() -> float:
+        claims.append(clock.at)
+        return clock.at
+
+    permit = gate.permit(stamps, claim=claim, deadline=clock.at + 100)
+    clock.at += 60
+    await permit.claim()
+    clock.at += 0.26
+    await permit.claim()
+    assert refusal(permit).reason == "STALE"
+    assert len(claims) == 1, "a second claim would make an attempt young again that may have bytes out"
+
+
+async def test_nobody_claims_for_a_leg_that_was_given_up(gate: Gate, clock: HandClock, stamps: Stamps) -> None:
+    async def claim() -> float:
+        raise AssertionError("the journal was asked")
+
+    permit = gate.permit(stamps, claim=claim, deadline=clock.at + 5)
+    assert permit.withdraw()
+    with pytest.raises(Refused) as caught:
+        await permit.claim()
+    assert caught.value.reason == "INTERRUPTED"
+
+
+async def test_a_claim_that_is_refused_leaves_the_permit_shut(gate: Gate, clock: HandClock, stamps: Stamps) -> None:
+    async def claim() -> float:
+        raise KillEngaged("the switch is on")
+
+    permit = gate.permit(stamps, claim=claim, deadline=clock.at + 5)
+    with pytest.raises(KillEngaged):
+        await permit.claim()
+    await permit.claim()
+    assert refusal(permit).reason == "STALE"
+
+
 @pytest.mark.parametrize("closing", [False, True])
 def test_nothing_leaves_at_or_after_its_deadline(gate: Gate, clock: HandClock, stamps: Stamps, closing: bool) -> None:
     permit = permit_of(gate, None if closing else stamps, clock, deadline=0.0)

@@ -11,9 +11,19 @@ from typing import Any
 import pytest
 
 from ordo_cli.brokers.base import Permit, RateLimits
+from ordo_cli.brokers.wire import Ungated
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import AccountId, BrokerName
-from ordo_cli.domain.errors import Invalid, LimitExceeded, NoAnswer, NotFound, Refused, SessionExpired, StoreFailed
+from ordo_cli.domain.errors import (
+    Invalid,
+    LimitExceeded,
+    NoAnswer,
+    NotFound,
+    Refused,
+    SessionExpired,
+    StoreFailed,
+    Unreachable,
+)
 from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.legs import Leg, LegId, Submission
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, OrderState, Tag
@@ -84,6 +94,50 @@ async def test_leaving_at_once_after_the_first_byte_leaves_the_leg_unknown(desk:
     assert leg.submission is Submission.UNKNOWN
     await reconcile.reconcile(desk)
     assert (await desk.store.journal.leg(leg.id))[1].submission is Submission.ACKED
+
+
+class Unclaimed(ScriptedBroker):
+    """Its connections fail as scripted, before anybody asks the journal for leave."""
+
+    async def place(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
+        if self.script:
+            self.log.append("connect")
+            self.script.pop(0)
+            raise Unreachable("connection refused")
+        return await super().place(intent, tag, permit)
+
+
+async def test_an_order_whose_connection_fails_was_never_sending_and_is_tried_again(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    alice.__class__ = Unclaimed
+    alice.script = [None, None]
+    fan_out = await orders.place(desk, request(buy()))
+    assert (fan_out.legs[0].state, fan_out.legs[0].attempt, len(alice.book)) == ("open", 1, 1)
+    assert alice.log.count("connect") == 2
+
+
+async def test_an_order_is_given_up_after_three_connections_that_failed(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    alice.__class__ = Unclaimed
+    alice.script = [None] * 5
+    leg = (await orders.place(desk, request(buy()))).legs[0]
+    assert (leg.state, leg.attempt, leg.sent_at) == ("not_sent", 0, None)
+    assert leg.problem is not None
+    assert leg.problem.code == "UNREACHABLE"
+    assert alice.log.count("connect") == 3
+
+
+async def test_an_adapter_that_never_asks_for_leave_cannot_have_its_answer_taken(desk: Desk, add: Add) -> None:
+    class Careless(ScriptedBroker):
+        async def place(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
+            with pytest.raises(Refused), permit.passing():
+                raise AssertionError("the gate was open")
+            return self.receive(intent, tag, Ungated())
+
+    alice = await add("alice")
+    alice.__class__ = Careless
+    leg = (await orders.place(desk, request(buy()))).legs[0]
+    assert leg.submission is Submission.BLOCKED
 
 
 class Failing:

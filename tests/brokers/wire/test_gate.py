@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +34,75 @@ async def test_a_refused_permit_writes_nothing_and_its_error_comes_through(carri
         assert leave.bytes_sent == server.received == 0
         await http.post("/orders", permit=Leave(), json={})
         assert len(server.peers) == 1, "nothing was written on it, so the line is as good as new"
+
+
+class Claiming(Leave):
+    """A permit whose claim does something first."""
+
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self._work = work
+
+    async def claim(self) -> None:
+        await super().claim()
+        await self._work()
+
+
+async def test_an_order_is_claimed_when_its_connection_is_open_and_before_the_gate(carriage: Carriage) -> None:
+    async with serving(every_question, carriage.server) as server, http_to(server, carriage.client) as http:
+
+        async def look() -> None:
+            await asyncio.sleep(0.02)  # until the server, too, sees the end of the handshake
+            assert len(server.peers) == 1, "the handshake is behind it: a claim is good for a quarter of a second"
+            assert leave.passed == leave.bytes_sent == server.received == 0
+
+        leave = Claiming(look)
+        await http.post("/orders", permit=leave, json={})
+        assert (leave.claimed, leave.passed) == (1, 1)
+
+
+async def test_an_order_that_cannot_be_connected_is_never_claimed() -> None:
+    async with serving(every_question) as server:
+        url = server.url
+    leave = Leave()
+    async with http_over(WireTransport(Route(httpx.URL(url))), url) as http:
+        with pytest.raises(Unreachable):
+            await http.post("/orders", permit=leave, json={})
+    assert leave.claimed == 0
+
+
+async def test_a_line_that_was_closed_while_its_order_waited_for_its_turn_is_replaced(carriage: Carriage) -> None:
+    async def play(peer: Peer) -> None:
+        await peer.question()
+        peer.say(answer())
+        if len(server.peers) == 1:
+            await closing.wait()
+            peer.end()
+
+    closing = asyncio.Event()
+
+    async def wait_long() -> None:
+        closing.set()
+        await asyncio.sleep(0.05)
+
+    async with serving(play, carriage.server) as server, http_to(server, carriage.client) as http:
+        await http.post("/orders", permit=Leave(), json={})
+        leave = Claiming(wait_long)
+        assert await http.post("/orders", permit=leave, json={}) == {"id": "1"}
+        assert (leave.claimed, leave.passed, len(server.peers)) == (1, 1, 2)
+        assert leave.bytes_sent == server.peers[1].received
+
+
+async def test_a_refused_claim_leaves_no_byte_and_the_line_as_it_was(carriage: Carriage) -> None:
+    async def refuse() -> None:
+        raise KillEngaged("the switch is on")
+
+    leave = Claiming(refuse)
+    async with serving(every_question, carriage.server) as server, http_to(server, carriage.client) as http:
+        with pytest.raises(KillEngaged):
+            await http.post("/orders", permit=leave, json={})
+        await http.post("/orders", permit=Leave(), json={})
+        assert (leave.passed, leave.bytes_sent, len(server.peers)) == (0, 0, 1)
 
 
 async def test_the_gate_is_passed_once_and_closed_again_before_the_answer(carriage: Carriage) -> None:
