@@ -80,6 +80,7 @@ class FanOut:
     created_at: datetime
     legs: tuple[Leg, ...] = field(default=())
     replayed: bool = False  # this answer repeats an earlier request with the same key
+    request_id: str | None = None  # of the HTTP request that it came by, which stands in logs and audit rows too
 
     @property
     def summary(self) -> Summary:

@@ -10,11 +10,12 @@ from ordo_cli.domain.journal import Owner
 from ordo_cli.domain.legs import Leg, LegId, Submission
 from ordo_cli.store.driver import Ask, Body
 from ordo_cli.store.rows import FAN_OUT_WIDTH, fan_outs_of, leg_id, leg_of, owner_of
+from ordo_cli.store.sql import COLUMNS
 
 SHOWN = 5  # candidates named when the beginning of an id fits several
 AFTER_ALL = "\U0010ffff"  # sorts behind everything that an id may go on with
 OWNED = frozenset({Submission.PLANNED, Submission.SENDING, Submission.NOT_SENT})
-OWNER = FAN_OUT_WIDTH - 1
+OWNER = COLUMNS["fanouts"].index("owner")
 
 
 def one_fan_out(text: str) -> Body[FanOut]:

@@ -107,6 +107,7 @@ class FanOutRow(SQLModel, table=True):
     disclosed: int | None = Field(sa_column=_number(null=True))
     label: str | None = Field(sa_column=_text(null=True))
     owner: str | None = Field(sa_column=_text(null=True))
+    request_id: str | None = Field(sa_column=_text(null=True))
 
 
 class LegRow(SQLModel, table=True):
@@ -234,6 +235,60 @@ class AuditRow(SQLModel, table=True):
     fan_out: str | None = Field(sa_column=_text(null=True))
     body: str = Field(sa_column=_text())
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class TokenRow(SQLModel, table=True):
+    """A token of the HTTP API. Its secret is not here, only what it hashes to."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (
+        Index(
+            "ux_tokens_name",
+            "name",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+    id: str = Field(sa_column=_text(key=True))
+    name: str = Field(sa_column=_text())
+    digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    scopes: str = Field(sa_column=_text())
+    accounts: str | None = Field(sa_column=_text(null=True))
+    max_value: str | None = Field(sa_column=_text(null=True))
+    created_at: int = Field(sa_column=_time())
+    expires_at: int | None = Field(sa_column=_time(null=True))
+    last_used_at: int | None = Field(sa_column=_time(null=True))
+    revoked_at: int | None = Field(sa_column=_time(null=True))
+
+
+class SessionRow(SQLModel, table=True):
+    """An account's session with its broker, sealed under a key that the database does not hold."""
+
+    __tablename__ = "sessions"
+
+    account: str = Field(sa_column=_text(key=True))
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: int = Field(sa_column=_time())
+    expires_at: int | None = Field(sa_column=_time(null=True))
+
+
+class ChallengeRow(SQLModel, table=True):
+    """What a broker asks before it lets an account in, until it is answered or over; the sealed part is the login's."""
+
+    __tablename__ = "challenges"
+    __table_args__ = (Index("ix_challenges_account", "account", "created_at"),)
+
+    id: str = Field(sa_column=_text(key=True))
+    account: str = Field(sa_column=_text())
+    kind: str = Field(sa_column=_text())
+    prompt: str = Field(sa_column=_text())
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: int = Field(sa_column=_time())
+    expires_at: int = Field(sa_column=_time())
+    attempts: int = Field(sa_column=_number())
+    answered_at: int | None = Field(sa_column=_time(null=True))
 
 
 AUDIT_GUARDS = {

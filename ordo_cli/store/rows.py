@@ -149,6 +149,7 @@ def fan_out_row(fan_out: FanOut, owner: str | None) -> tuple[Any, ...]:
         intent.disclosed,
         intent.label,
         owner,
+        fan_out.request_id,
     )
 
 
@@ -164,7 +165,7 @@ def fan_outs_of(rows: Iterable[Sequence[Any]]) -> list[FanOut]:
 def fan_out_of(row: Sequence[Any], legs: Iterable[Leg]) -> FanOut:
     (
         fan_out, key, principal, verb, fingerprint, mode, created_at, side, instrument, quantity, limit_price,
-        trigger_price, product, validity, after_market, disclosed, label, _owner,
+        trigger_price, product, validity, after_market, disclosed, label, _owner, request_id,
     ) = row[:FAN_OUT_WIDTH]  # fmt: skip
     exchange, _, symbol = instrument.partition(":")
     intent = OrderIntent(
@@ -180,7 +181,16 @@ def fan_out_of(row: Sequence[Any], legs: Iterable[Leg]) -> FanOut:
         label,
     )
     return FanOut(
-        FanOutId(fan_out), key, principal, verb, fingerprint, Mode(mode), intent, time_of(created_at), tuple(legs)
+        FanOutId(fan_out),
+        key,
+        principal,
+        verb,
+        fingerprint,
+        Mode(mode),
+        intent,
+        time_of(created_at),
+        tuple(legs),
+        request_id=request_id,
     )
 
 

@@ -14,7 +14,7 @@ from ordo_cli.store.copies import copy_to
 from ordo_cli.store.driver import failed, prepare
 from ordo_cli.store.sql import SQLITE_SCHEMA
 
-REVISIONS = ("0001",)  # every migration, oldest first; a test compares it with the migrations themselves
+REVISIONS = ("0001", "0002")  # every migration, oldest first; a test compares it with the migrations themselves
 HEAD = REVISIONS[-1]
 VERSION_TABLE = (
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"

@@ -38,6 +38,9 @@ PRE_IMAGES = table(models.PreImageRow)
 OPERATIONS = table(models.OperationRow)
 BOOKS = table(models.BookRow)
 AUDIT = table(models.AuditRow)
+TOKENS = table(models.TokenRow)
+SESSIONS = table(models.SessionRow)
+CHALLENGES = table(models.ChallengeRow)
 
 
 def word(text: str) -> Any:
@@ -112,6 +115,9 @@ BULK: dict[str, Insert] = {
     "add_operation": insert(OPERATIONS).values(changed(OPERATIONS, "id")),
     "add_book": insert(BOOKS),
     "add_audit": insert(AUDIT),
+    "add_token": insert(TOKENS),
+    "add_session": insert(SESSIONS),
+    "add_challenge": insert(CHALLENGES),
 }
 """Inserts: their parameters are a sequence in the order of the table's columns."""
 
@@ -217,5 +223,22 @@ NAMED: dict[str, ClauseElement] = {
     .order_by(AUDIT.c.seq.desc())
     .limit(MOST)
     .offset(NO),
+    "tokens": select(*TOKENS.c).order_by(TOKENS.c.created_at, TOKENS.c.id),
+    "token": select(*TOKENS.c).where(same(TOKENS.c.id)),
+    "revoke_token": update(TOKENS)
+    .values(revoked_at=given(TOKENS.c.revoked_at))
+    .where(TOKENS.c.id == bindparam("id"), TOKENS.c.revoked_at.is_(None)),
+    "touch_token": update(TOKENS)
+    .values(last_used_at=given(TOKENS.c.last_used_at))
+    .where(TOKENS.c.id == bindparam("id")),
+    "sessions": select(*SESSIONS.c).order_by(SESSIONS.c.account),
+    "session": select(*SESSIONS.c).where(same(SESSIONS.c.account)),
+    "remove_session": delete(SESSIONS).where(same(SESSIONS.c.account)),
+    "challenge": select(*CHALLENGES.c).where(same(CHALLENGES.c.id)),
+    "challenges_of": select(*CHALLENGES.c).where(same(CHALLENGES.c.account)).order_by(CHALLENGES.c.created_at.desc()),
+    "try_challenge": update(CHALLENGES)
+    .values(attempts=given(CHALLENGES.c.attempts), answered_at=given(CHALLENGES.c.answered_at))
+    .where(CHALLENGES.c.id == bindparam("id")),
+    "remove_challenges": delete(CHALLENGES).where(same(CHALLENGES.c.account)),
 }
 """All others: their parameters are a mapping by name."""

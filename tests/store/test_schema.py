@@ -12,7 +12,7 @@ import pytest
 from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.store import generate, schema, sql
 from ordo_cli.store.driver import connect
-from tests.store.making import opened
+from tests.store.making import OWNER, opened
 
 
 def made(path: Path) -> sqlite3.Connection:
@@ -109,31 +109,38 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         asyncio.run(attempt())
 
 
-def test_an_older_database_is_upgraded_after_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_older_database_is_upgraded_after_a_backup(tmp_path: Path) -> None:
     from ordo_cli.store import migrating
 
-    connection = made(tmp_path / "ordo.db")
+    file = tmp_path / "ordo.db"
+    file.touch()
+    migrating.upgrade(str(file), "0001")
+    connection = connect(str(file))
+    connection.execute("INSERT INTO install VALUES ('here', x'00', 1)")
     connection.execute("INSERT INTO keys VALUES ('me', 'place', 'k', 'f', 'x')")
-    connection.execute("UPDATE alembic_version SET version_num = '0000'")
-    ran: list[str] = []
-
-    def upgrade(path: str, to: str = "head") -> None:
-        ran.append(path)
-        with connect(path) as other:
-            other.execute("UPDATE alembic_version SET version_num = '0001'")
-        other.close()
-
-    # The one seam to a second migration that does not exist yet.
-    monkeypatch.setattr(schema, "REVISIONS", ("0000", "0001"))
-    monkeypatch.setattr(migrating, "upgrade", upgrade)
-    assert schema.make_ready(connection, str(tmp_path / "ordo.db"), "now") == "upgraded"
-    assert ran == [str(tmp_path / "ordo.db")]
+    connection.execute(
+        "INSERT INTO fanouts VALUES ('x', 'k', 'me', 'place', 'f', 'paper', 1, 'buy', 'NSE:INFY', 10, '1500', NULL,"
+        " 'cnc', 'day', 0, NULL, NULL, 'desk\tboot-1\t4711\t123456\tnonce1')"
+    )
+    connection.execute(
+        "INSERT INTO legs VALUES ('x', 1, 'alice', 'paper', 10, 'O1', 'entry', 'planned', NULL, 'none', NULL, 0, NULL,"
+        " 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL)"
+    )
+    assert schema.make_ready(connection, str(file), "now") == "upgraded"
     connection.close()
-    backup = connect(str(tmp_path / "ordo.db.before-0001-now"))
-    assert backup.execute("SELECT version_num FROM alembic_version").fetchone() == ("0000",)
+
+    backup = connect(f"{file}.before-{schema.HEAD}-now")
+    assert backup.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
     assert backup.execute("SELECT count(*) FROM keys").fetchone() == (1,)
     backup.close()
-    assert (tmp_path / "ordo.db.before-0001-now").stat().st_mode & 0o777 == 0o600
+    assert Path(f"{file}.before-{schema.HEAD}-now").stat().st_mode & 0o777 == 0o600
+
+    async with opened(file) as store:
+        assert store.became == "ready"
+        kept = await store.journal.fan_out("x")
+        assert (kept.key, kept.request_id, kept.legs[0].account) == ("k", None, "alice")
+        assert await store.journal.owners() == {"x-1": OWNER}
+        assert await store.faults() == []
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
