@@ -14,7 +14,7 @@ from ordo_cli.brokers.base import Broker, BrokerSpec, Tools
 from ordo_cli.config import Config, load
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import StoreFailed
-from ordo_cli.domain.seams import Chance, Clock, Disk, Failpoint
+from ordo_cli.domain.seams import NO_METER, Chance, Clock, Disk, Failpoint, Meter
 from ordo_cli.domain.values import dataclass, field
 from ordo_cli.gate import Gate
 from ordo_cli.home import Home, make
@@ -69,6 +69,7 @@ class Desk:
     actor: str
     find: FindSpec = brokers.spec
     failpoint: Failpoint = no_failpoint
+    meter: Meter = NO_METER
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def spec(self, account: Account) -> BrokerSpec:
@@ -86,6 +87,7 @@ async def open_desk(
     disk: Disk | None = None,
     find: FindSpec = brokers.spec,
     failpoint: Failpoint = no_failpoint,
+    meter: Meter = NO_METER,
 ) -> AsyncIterator[Desk]:
     """Open the whole desk at this home, and close it whatever happens.
 
@@ -132,4 +134,5 @@ async def open_desk(
             actor=actor,
             find=find,
             failpoint=failpoint,
+            meter=meter,
         )

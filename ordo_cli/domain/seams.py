@@ -1,10 +1,15 @@
-"""The seams to all that is not deterministic: time, chance. `machine.py` has the real ones, tests bring others."""
+"""The seams to all that is not deterministic or not ours: time, chance, disk, meter. Tests and doors bring others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ordo_cli.domain.fanouts import FanOut
+    from ordo_cli.domain.kill import Level, Scope
+    from ordo_cli.domain.legs import Leg
 
 
 class Clock(Protocol):
@@ -43,3 +48,44 @@ class Disk(Protocol):
 
 Failpoint = Callable[[str], None]
 """Called with a label at every step of sending; the real one does nothing, tests kill the process there."""
+
+
+class Meter(Protocol):
+    """Told of what happened once it has, for whoever counts it. It may not raise, and nothing depends on it."""
+
+    def leg(self, leg: Leg, began: datetime, ended: datetime) -> None:
+        """Sending this leg came to an end, whatever became of it."""
+        ...
+
+    def fan_out(self, fan_out: FanOut, seconds: float) -> None:
+        """Every leg of a fan-out has been carried as far as sending goes."""
+        ...
+
+    def commit(self, seconds: float, bodies: int) -> None:
+        """The journal committed so many changes together; time spent waiting for the writer is not in it."""
+        ...
+
+    def replayed(self) -> None:
+        """A request was answered with what the first one with its key came to."""
+        ...
+
+    def press(self, scope: Scope, level: Level) -> None:
+        """The kill switch was pressed here."""
+        ...
+
+
+class NoMeter:
+    """Counts nothing."""
+
+    def leg(self, leg: Leg, began: datetime, ended: datetime) -> None: ...
+
+    def fan_out(self, fan_out: FanOut, seconds: float) -> None: ...
+
+    def commit(self, seconds: float, bodies: int) -> None: ...
+
+    def replayed(self) -> None: ...
+
+    def press(self, scope: Scope, level: Level) -> None: ...
+
+
+NO_METER = NoMeter()

@@ -85,7 +85,9 @@ class KillState:
 async def engage(desk: Desk, scope: Scope, level: Level = Level.BLOCK, reason: str = "") -> Outcome:
     """Stop the scope, exactly as `ordo kill` does it."""
     asked = Press(scope.kind, scope.name, int(level), reason)
-    return await asyncio.to_thread(press.engage, desk.home, asked)
+    outcome = await asyncio.to_thread(press.engage, desk.home, asked)
+    desk.meter.press(scope, level)
+    return outcome
 
 
 async def sweep(

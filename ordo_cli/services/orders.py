@@ -59,6 +59,7 @@ async def place(
     The same key again gives what the first request came to, and sends nothing. Raises what refuses all of it: then
     nothing was sent and the key is still free.
     """
+    began = desk.clock.elapsed()
     await startup.wake(desk)
     key = planning.key_for(desk, request)
     before = await desk.store.journal.replay(desk.actor, request.verb, key, planning.fingerprint_of(request))
@@ -81,6 +82,7 @@ async def place(
     if fan_out.replayed:
         return await _attach(desk, fan_out, watch)
     after = await _send_all(desk, plan, fan_out, watch)
+    desk.meter.fan_out(after, desk.clock.elapsed() - began)
     with suppress(StoreFailed):  # from here on orders are out, and what is known of them is told whatever else fails
         after = await desk.store.journal.fan_out(fan_out.id)
         if request.on_partial is OnPartial.CANCEL_REST and after.outcome in {Outcome.PARTIAL, Outcome.UNKNOWN}:
@@ -143,6 +145,7 @@ async def close_position(
 
 async def _attach(desk: Desk, fan_out: FanOut, watch: Watch) -> FanOut:
     """Follow a fan-out that another process is still sending, for as long as it can need; nothing is sent from here."""
+    desk.meter.replayed()
     until = desk.clock.elapsed() + _patience(desk, fan_out.intent) + desk.config.read_timeout
     while fan_out.outcome is Outcome.PENDING and desk.clock.elapsed() < until and not desk.stopping.is_set():
         await _sleep(desk, FOLLOW)
@@ -186,6 +189,10 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
         )
         return await send(desk, errand, room, watch)
 
+    now = desk.clock.now()
+    for leg in fan_out.legs:
+        if leg.submission is not Submission.PLANNED:
+            desk.meter.leg(leg, now, now)
     tasks = [asyncio.ensure_future(carry(leg)) for leg in fan_out.legs if leg.submission is Submission.PLANNED]
     sent = {leg.id: leg for leg in await _finish(desk, tasks)}
     return replace(fan_out, legs=tuple(sent.get(leg.id, leg) for leg in fan_out.legs))

@@ -70,7 +70,15 @@ async def send(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Watch
     `room` is how many legs may be under way at once, each with a lock file and a connection. If the journal cannot be
     written any more, the leg comes back as known in memory, its problem saying so.
     """
-    leg, watch = errand.leg, _harmless(watch)
+    began = desk.clock.now()
+    leg = await _carry(desk, errand, room, _harmless(watch))
+    desk.meter.leg(leg, began, desk.clock.now())
+    return leg
+
+
+async def _carry(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Watch) -> Leg:
+    """A leg from its turn to its fate."""
+    leg = errand.leg
     try:
         async with _turn(desk, errand, room):
             broker = await _unless_stopped(desk, desk.lines.to(errand.account))
