@@ -15,7 +15,8 @@ from ordo_cli.config import Config, load
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.domain.seams import NO_METER, Chance, Clock, Disk, Failpoint, Meter
-from ordo_cli.domain.values import dataclass, field
+from ordo_cli.domain.tokens import FULL, Rights
+from ordo_cli.domain.values import dataclass, field, replace
 from ordo_cli.gate import Gate
 from ordo_cli.home import Home, make
 from ordo_cli.locks import Locks
@@ -71,6 +72,13 @@ class Desk:
     failpoint: Failpoint = no_failpoint
     meter: Meter = NO_METER
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    rights: Rights = FULL
+    request_id: str | None = None  # of the HTTP request that is being served
+
+    def acting_as(self, actor: str, rights: Rights, request_id: str | None = None) -> Desk:
+        """The same desk with somebody else at it, who may do no more than this and whose name the audit shows."""
+        store = self.store.acting_as(actor, request_id)
+        return replace(self, store=store, actor=actor, rights=rights, request_id=request_id)
 
     def spec(self, account: Account) -> BrokerSpec:
         return self.find(account.broker)

@@ -7,6 +7,7 @@ OrdoError
 │   ├── LimitExceeded     a pre-trade check said no; names the limit, the value and the way to change it
 │   ├── KillEngaged       the kill switch is on, or could not be read, which is the same
 │   ├── SessionNeeded     log in first
+│   ├── NotAllowed        the token is not for that; names what it would take
 │   ├── KeyConflict       the same idempotency key came with another payload
 │   ├── Busy              another process holds what this needs (account, batch, database)
 │   └── StoreFailed       the journal could not be written (full disk, locked or damaged file)
@@ -60,6 +61,10 @@ class KillEngaged(Refused):
 
 class SessionNeeded(Refused):
     code = "session_needed"
+
+
+class NotAllowed(Refused):
+    code = "not_allowed"
 
 
 class KeyConflict(Refused):

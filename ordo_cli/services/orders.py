@@ -76,7 +76,8 @@ async def place(
         raise
     windows = None if request.allow_duplicate or request.purpose is Purpose.CLOSE else planning.windows(desk, plan)
     desk.failpoint("planned")
-    fan_out = await desk.store.journal.open(planning.draft(desk, plan, key), duplicate_window=windows)
+    draft = replace(planning.draft(desk, plan, key), request_id=desk.request_id)
+    fan_out = await desk.store.journal.open(draft, duplicate_window=windows)
     desk.failpoint("opened")
     show(fan_out)
     if fan_out.replayed:

@@ -13,10 +13,18 @@ if TYPE_CHECKING:
 class Origin:
     """Who tells, where and when: one moment of one process."""
 
-    __slots__ = ("actor", "at", "boot", "elapsed", "host", "pid")
+    __slots__ = ("actor", "at", "boot", "elapsed", "host", "pid", "request")
 
     def __init__(
-        self, actor: str, at: int, *, host: str = "", boot: str = "", pid: int = 0, elapsed: float = 0.0
+        self,
+        actor: str,
+        at: int,
+        *,
+        host: str = "",
+        boot: str = "",
+        pid: int = 0,
+        elapsed: float = 0.0,
+        request: str | None = None,
     ) -> None:
         self.actor = actor
         self.at = at  # microseconds since 1970
@@ -24,6 +32,7 @@ class Origin:
         self.boot = boot
         self.pid = pid
         self.elapsed = elapsed  # seconds since boot
+        self.request = request  # the HTTP request that it came by
 
 
 class Tell:
@@ -67,7 +76,7 @@ def rows_of(told: Iterable[Tell], head: Sequence[tuple[int, bytes]]) -> list[tup
             boot=origin.boot,
             pid=origin.pid,
             elapsed_ns=int(origin.elapsed * 1e9),
-            ids=tell.ids,
+            ids=tell.ids if origin.request is None else {**tell.ids, "request": origin.request},
             before=tell.before,
             after=tell.after,
             evidence=tell.evidence,

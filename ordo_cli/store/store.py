@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.journal import Install, Owner
 from ordo_cli.domain.seams import Chance, Clock, Disk
-from ordo_cli.domain.values import dataclass
+from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.store.accounts import Accounts
 from ordo_cli.store.audit import Audit, telling
 from ordo_cli.store.chain import Origin, Tell
@@ -24,6 +24,9 @@ from ordo_cli.store.switches import Switches
 
 SQLITE_URL = "sqlite:///"
 
+type Sign = Callable[[str, str | None], Callable[[], Origin]]
+"""Makes what signs audit rows, for an actor and the request that they came by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -37,6 +40,19 @@ class Store:
     switches: Switches
     audit: Audit
     database: Database
+    owner: Owner | None
+    signed: Sign
+
+    def acting_as(self, actor: str, request_id: str | None = None) -> Store:
+        """The same store for somebody else: what they do stands under their name and request in the audit."""
+        origin = self.signed(actor, request_id)
+        return replace(
+            self,
+            accounts=Accounts(self.database, origin),
+            journal=Journal(self.database, origin, self.owner),
+            switches=Switches(self.database, origin),
+            audit=Audit(self.database, origin),
+        )
 
     async def health(self) -> str | None:
         """What is wrong with the file or its promise of durability, or None."""
@@ -68,11 +84,16 @@ async def open_store(
     refuse_network(path)
     make_private(path)
 
-    def origin() -> Origin:
-        at, elapsed = micros(clock.now()), clock.elapsed()
-        if owner is None:
-            return Origin(actor, at, elapsed=elapsed)
-        return Origin(actor, at, host=owner.host, boot=owner.boot_id, pid=owner.pid, elapsed=elapsed)
+    def signed(actor: str, request: str | None = None) -> Callable[[], Origin]:
+        host, boot, pid = (owner.host, owner.boot_id, owner.pid) if owner is not None else ("", "", 0)
+
+        def origin() -> Origin:
+            at, elapsed = micros(clock.now()), clock.elapsed()
+            return Origin(actor, at, host=host, boot=boot, pid=pid, elapsed=elapsed, request=request)
+
+        return origin
+
+    origin = signed(actor)
 
     async with open_database(path, busy_seconds=busy_seconds, connector=connector) as database:
         stamp = f"{clock.now():%Y%m%dT%H%M%S}-{chance.token(4)}"
@@ -92,6 +113,8 @@ async def open_store(
             Switches(database, origin),
             Audit(database, origin),
             database,
+            owner,
+            signed,
         )
 
 

@@ -1,0 +1,111 @@
+"""Tokens of the HTTP API: what each may do, for which accounts and up to what value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from ordo_cli.domain.accounts import EVERYONE, Account, AccountId, Target
+from ordo_cli.domain.errors import NotAllowed
+from ordo_cli.domain.values import dataclass, field
+
+
+class TokenScope(StrEnum):
+    """What a token may do."""
+
+    READ = "read"
+    TRADE = "trade"
+    CANCEL = "cancel"
+    KILL_ENGAGE = "kill:engage"
+    KILL_RELEASE = "kill:release"
+    ADMIN = "admin"  # all of these, and what concerns the installation
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What whoever works at a desk may do. `accounts` None is every account, those of tomorrow too."""
+
+    scopes: frozenset[TokenScope]
+    accounts: tuple[Target, ...] | None = None
+    max_value: Decimal | None = None  # rupees that all legs of one fan-out may be worth
+
+    @property
+    def limited(self) -> bool:
+        """Whether there may be accounts that these rights do not reach."""
+        return self.accounts is not None
+
+    def allows(self, *scopes: TokenScope) -> bool:
+        """Whether one of these scopes is held."""
+        return TokenScope.ADMIN in self.scopes or not self.scopes.isdisjoint(scopes)
+
+    def require(self, *scopes: TokenScope) -> None:
+        """Raises NotAllowed unless one of these scopes is held."""
+        if self.allows(*scopes):
+            return
+        raise NotAllowed(
+            f"this token may not do that: its scopes are {' '.join(sorted(self.scopes)) or 'none'}",
+            hint="it takes a token with --scope " + " or ".join(scopes),
+        )
+
+    def require_all_of_it(self) -> None:
+        """Raises NotAllowed for anybody but an administrator of every account."""
+        self.require(TokenScope.ADMIN)
+        if self.limited:
+            raise NotAllowed(
+                "this token is for some accounts, and that concerns all of them",
+                hint="it takes a token with --scope admin and no --accounts",
+            )
+
+    def covers(self, account: Account) -> bool:
+        """Whether these rights reach this account, by its name or a group that it is in now."""
+        return self.accounts is None or any(_means(target, account) for target in self.accounts)
+
+    def names(self, account: AccountId) -> bool:
+        """Whether an account of this name is reached, though nobody may know any more what groups it was in."""
+        return self.accounts is None or any(target.name in (account, EVERYONE) for target in self.accounts)
+
+    def require_accounts(self, accounts: Iterable[Account]) -> None:
+        """Raises NotAllowed naming the accounts that these rights do not reach."""
+        if self.accounts is None:
+            return
+        strange = [account.id for account in accounts if not self.covers(account)]
+        if strange:
+            raise NotAllowed(
+                f"this token is not for {', '.join(strange)}; nothing was done",
+                hint=f"it is for {' '.join(map(str, self.accounts))}: name only accounts of those",
+            )
+
+
+FULL = Rights(frozenset(TokenScope))
+"""The terminal's own: everything, everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it is kept: what its secret hashes to, never the secret."""
+
+    id: str
+    name: str
+    digest: bytes = field(repr=False)
+    rights: Rights
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    @property
+    def actor(self) -> str:
+        """Who it is in the audit and as the owner of idempotency keys."""
+        return f"token:{self.id}"
+
+    def alive(self, now: datetime) -> bool:
+        """Neither revoked nor over."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+def _means(target: Target, account: Account) -> bool:
+    if target.name.startswith("@"):
+        return target.name[1:] in account.groups
+    return target.name in (EVERYONE, account.id)
