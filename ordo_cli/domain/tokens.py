@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from ordo_cli.domain.accounts import EVERYONE, Account, AccountId, Target
-from ordo_cli.domain.errors import NotAllowed
+from ordo_cli.domain.errors import Invalid, NotAllowed
+from ordo_cli.domain.money import shown
+from ordo_cli.domain.patterns import later
 from ordo_cli.domain.values import dataclass, field
+
+LIFETIME = later(r"([1-9][0-9]{0,4})([mhdw])")
+UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+NEVER = "never"
+LONGEST = timedelta(days=3660)
 
 
 class TokenScope(StrEnum):
@@ -103,6 +110,17 @@ class Token:
     def alive(self, now: datetime) -> bool:
         """Neither revoked nor over."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+def parse_lifetime(text: str) -> timedelta | None:
+    """Read `30d`, `12h`, `90m`, `8w`, or `never`, which is None."""
+    if text == NEVER:
+        return None
+    told = LIFETIME.fullmatch(text)
+    lifetime = int(told[1]) * UNITS[told[2]] if told is not None else None
+    if lifetime is None or lifetime > LONGEST:
+        raise Invalid(f"{shown(text)} is not how long a token lives", hint="write it like 30d, 12h, 90m, 8w or never")
+    return lifetime
 
 
 def _means(target: Target, account: Account) -> bool:

@@ -1,4 +1,4 @@
-"""Opens the store: the file made or brought up to date, and the four things that it remembers."""
+"""Opens the store: the file made or brought up to date, and what it remembers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ordo_cli.store.journal import Journal
 from ordo_cli.store.rows import micros
 from ordo_cli.store.schema import HEAD, Became, make_ready
 from ordo_cli.store.switches import Switches
+from ordo_cli.store.tokens import Tokens
 
 SQLITE_URL = "sqlite:///"
 
@@ -39,6 +40,7 @@ class Store:
     journal: Journal
     switches: Switches
     audit: Audit
+    tokens: Tokens
     database: Database
     owner: Owner | None
     signed: Sign
@@ -52,6 +54,7 @@ class Store:
             journal=Journal(self.database, origin, self.owner),
             switches=Switches(self.database, origin),
             audit=Audit(self.database, origin),
+            tokens=Tokens(self.database, origin),
         )
 
     async def health(self) -> str | None:
@@ -112,6 +115,7 @@ async def open_store(
             Journal(database, origin, owner),
             Switches(database, origin),
             Audit(database, origin),
+            Tokens(database, origin),
             database,
             owner,
             signed,
