@@ -22,6 +22,9 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
 
 class SystemChance:
     def token(self, length: int) -> str:

@@ -24,6 +24,16 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None: ...
 
 
+class Waiting(Protocol):
+    """The clock of a program without an event loop."""
+
+    def now(self) -> datetime: ...
+
+    def elapsed(self) -> float: ...
+
+    def wait(self, seconds: float) -> None: ...
+
+
 class Chance(Protocol):
     def token(self, length: int) -> str:
         """That many characters of lower-case Crockford base 32, unguessable."""

@@ -1,0 +1,117 @@
+"""How long a call is asked again, and when never: one rule for every way of sending it.
+
+A generator that does nothing itself: it yields what is to be done (`Send`, `Pause`) and is told what came of it. The
+clients drive it, each with its own library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+
+from ordo_cli.client.calls import Call, Repeat
+from ordo_cli.client.problems import error_of
+from ordo_cli.domain.errors import NoAnswer, OrdoError, Unreachable
+from ordo_cli.domain.seams import Chance
+from ordo_cli.domain.values import dataclass
+
+FIRST, LONGEST = 0.1, 2.0  # seconds between two tries, doubling
+SOON = frozenset({429, 503})  # the server itself says: later
+BETWEEN = frozenset({502, 504})  # a proxy lost it, when it is no problem of ordo's
+IN_FLIGHT = 409  # with Retry-After: the first request of this key is still running
+PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server said. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def is_problem(self) -> bool:
+        return self.headers.get("content-type", "").partition(";")[0].strip() == PROBLEM
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """No answer came: `sent` says that bytes may have left, `why` says what is known, without any secret."""
+
+    sent: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the call now, and wait no longer than this."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    seconds: float
+
+
+Step = Send | Pause
+Steps = Generator[Step, Reply | Lost | None, Reply]
+
+
+def asking(call: Call, elapsed: Callable[[], float], chance: Chance, patience: float, timeout: float) -> Steps:
+    """Ask until there is an answer, the time is up, or asking again could do something twice.
+
+    Raises the error that the server named, Unreachable when nothing left, NoAnswer when it may have happened.
+    """
+    end, pause, sent = elapsed() + patience, FIRST, False
+    while True:
+        got = yield Send(max(0.05, min(timeout, end - elapsed())))
+        assert got is not None
+        sent = sent or isinstance(got, Reply) or got.sent
+        if isinstance(got, Reply) and got.status < 400:
+            if got.status >= 300:  # no redirect is followed: an order goes where the user sent it
+                raise silence(call, f"it answered with {got.status}, as no ordo does", sent=True)
+            return got
+        wait = _wait(call, got, pause * chance.uniform(0.5, 1.0))
+        if wait is None or elapsed() + wait >= end:
+            raise _end(call, got, sent)
+        yield Pause(wait)
+        pause = min(LONGEST, pause * 2)
+
+
+def _wait(call: Call, got: Reply | Lost, pause: float) -> float | None:
+    """Seconds until the call may be asked again; None when it may not."""
+    if isinstance(got, Lost):
+        return None if got.sent and call.repeat is Repeat.NEVER else pause
+    if call.repeat is Repeat.NEVER:
+        return None
+    after = got.headers.get("retry-after", "")
+    told = max(pause, float(after)) if after.isascii() and after.isdigit() else pause
+    if got.status in SOON or (got.status in BETWEEN and not got.is_problem):
+        return told
+    return told if got.status == IN_FLIGHT and after and call.repeat is Repeat.BY_KEY else None
+
+
+def _end(call: Call, got: Reply | Lost, sent: bool) -> OrdoError:
+    if isinstance(got, Lost):
+        return silence(call, got.why, sent=sent)
+    if got.status in BETWEEN and not got.is_problem:
+        return silence(call, f"a proxy answered with {got.status}", sent=True)
+    error = error_of(got.status, got.content)
+    if call.key is not None and error.reason in ("busy", "bug", "failed"):
+        error.hint = error.hint or _same_key(call.key)
+    return error
+
+
+def silence(call: Call, why: str, *, sent: bool) -> OrdoError:
+    """The error for a call without an answer: told apart by whether it may have happened."""
+    if not sent:
+        return Unreachable(f"the server cannot be reached: {why}; nothing was sent", hint="is `ordo serve` running?")
+    if call.method == "GET":
+        return Unreachable(f"the server gave no answer: {why}", hint="ask again")
+    hint = _same_key(call.key) if call.key is not None else "look before you ask again: ordo status, ordo orders"
+    return NoAnswer(f"the server gave no answer, so it may have been done: {why}", hint=hint)
+
+
+def _same_key(key: str) -> str:
+    return f"ask again with the same key, which never sends twice: {key}"
