@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DONE",
     "EXIT_CODES",
+    "FAILED",
     "INTERRUPTED",
     "begin",
     "exit_code_for",

@@ -19,6 +19,12 @@ NEVER = "never"
 LONGEST = timedelta(days=3660)
 
 
+class TokenState(StrEnum):
+    LIVE = "live"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 class TokenScope(StrEnum):
     """What a token may do."""
 
@@ -107,9 +113,12 @@ class Token:
         """Who it is in the audit and as the owner of idempotency keys."""
         return f"token:{self.id}"
 
-    def alive(self, now: datetime) -> bool:
-        """Neither revoked nor over."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+    def state(self, now: datetime) -> TokenState:
+        """Whether it opens anything at this time, and if not, why."""
+        if self.revoked_at is not None:
+            return TokenState.REVOKED
+        over = self.expires_at is not None and now >= self.expires_at
+        return TokenState.EXPIRED if over else TokenState.LIVE
 
 
 def parse_lifetime(text: str) -> timedelta | None:

@@ -13,7 +13,7 @@ from ordo_cli.schemas.portfolio import (
     quote,
     trade_row,
 )
-from ordo_cli.schemas.setup import account, account_shown, broker, setting, step, verdict
+from ordo_cli.schemas.setup import account, account_shown, broker, setting, step, token, token_made, verdict
 
 __all__ = [
     "FanOut",
@@ -40,6 +40,8 @@ __all__ = [
     "setting",
     "step",
     "sweep",
+    "token",
+    "token_made",
     "trade_row",
     "verdict",
 ]

@@ -1,12 +1,12 @@
-"""The JSON of accounts, brokers, settings, set-up steps and the doctor's verdicts."""
+"""The JSON of accounts, brokers, settings, tokens, set-up steps and the doctor's verdicts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ordo_cli import config
-from ordo_cli.domain import accounts
-from ordo_cli.schemas.base import Foreign, Out
+from ordo_cli.domain import accounts, tokens
+from ordo_cli.schemas.base import Foreign, Moment, Money, Out
 
 if TYPE_CHECKING:
     from ordo_cli.config import Origin
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ordo_cli.services.brokers import Declared
     from ordo_cli.services.doctor import Verdict
     from ordo_cli.services.setup import Step
+    from ordo_cli.services.tokens import Made
 
 
 class Account(Out):
@@ -74,6 +75,23 @@ class Setting(Out):
     source: str
 
 
+class Token(Out):
+    id: str
+    name: str
+    state: str
+    scopes: tuple[str, ...]
+    accounts: tuple[str, ...] | None  # null: every account
+    max_value: Money | None
+    created_at: Moment
+    expires_at: Moment | None
+    last_used_at: Moment | None
+    revoked_at: Moment | None
+
+
+class TokenMade(Token):
+    token: str  # the text, which is told here and never again
+
+
 def account(value: accounts.Account, mode: str) -> dict[str, Any]:
     return Account(**_facts(value, mode)).model_dump(mode="json")
 
@@ -116,6 +134,15 @@ def step(value: Step) -> dict[str, Any]:
     return StepOut(what=value.what, where=value.where, made=value.made).model_dump(mode="json")
 
 
+def token(value: tokens.Token, state: str) -> dict[str, Any]:
+    return Token(**_token(value, state)).model_dump(mode="json")
+
+
+def token_made(made: Made) -> dict[str, Any]:
+    facts = _token(made.token, tokens.TokenState.LIVE)
+    return TokenMade(**facts, token=made.text).model_dump(mode="json")
+
+
 def setting(value: Origin) -> dict[str, Any]:
     return Setting(setting=value.path, value=config.plain(value.value), source=value.source).model_dump(mode="json")
 
@@ -131,4 +158,20 @@ def _facts(value: accounts.Account, mode: str) -> dict[str, Any]:
         "base_url": value.base_url,
         "egress": value.egress,
         "behaviours": value.behaviours,
+    }
+
+
+def _token(value: tokens.Token, state: str) -> dict[str, Any]:
+    rights = value.rights
+    return {
+        "id": value.id,
+        "name": value.name,
+        "state": state,
+        "scopes": tuple(sorted(rights.scopes)),
+        "accounts": None if rights.accounts is None else tuple(map(str, rights.accounts)),
+        "max_value": rights.max_value,
+        "created_at": value.created_at,
+        "expires_at": value.expires_at,
+        "last_used_at": value.last_used_at,
+        "revoked_at": value.revoked_at,
     }

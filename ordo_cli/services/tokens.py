@@ -12,7 +12,7 @@ from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import EVERYONE, Target, check_name, choose
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.patterns import later
-from ordo_cli.domain.tokens import Rights, Token, TokenScope
+from ordo_cli.domain.tokens import Rights, Token, TokenScope, TokenState
 from ordo_cli.domain.values import dataclass, field
 
 ID_LENGTH = 12
@@ -53,10 +53,11 @@ async def create(
     return Made(token, text)
 
 
-async def everyone(desk: Desk) -> list[Token]:
+async def everyone(desk: Desk) -> list[tuple[Token, TokenState]]:
     """Every token, those that are over or revoked too, oldest first."""
     desk.rights.require_all_of_it()
-    return await desk.store.tokens.all()
+    now = desk.clock.now()
+    return [(token, token.state(now)) for token in await desk.store.tokens.all()]
 
 
 async def revoke(desk: Desk, id_or_name: str) -> Token:
@@ -77,7 +78,7 @@ async def authenticate(desk: Desk, text: str) -> Token | None:
     found = await desk.store.tokens.find(shape[1])
     known = hmac.compare_digest(_digest(text), found.digest if found is not None else NOBODY)
     now = desk.clock.now()
-    if found is None or not known or not found.alive(now):
+    if found is None or not known or found.state(now) is not TokenState.LIVE:
         return None
     desk.store.tokens.touch(found, now)
     return found

@@ -58,6 +58,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "account add dave --broker paper --behaviour expired",
             "instrument price NSE:INFY 1500",
             "instrument price NSE:TCS 3000",
+            "token create dash --scope read --scope trade --accounts alice --max-value 50000",
         ):
             assert main(words.split()) == 0, words
         for words, code in (

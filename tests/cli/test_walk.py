@@ -65,6 +65,9 @@ FLAGS = {
     "db check": "--json",
     "db backup": "--json",
     "db restore": "--json",
+    "token create": "--scope --accounts --max-value --expires --yes --json",
+    "token list": "--json --csv",
+    "token revoke": "--json",
     "config show": "--json",
     "config path": "--json",
     "config set": "--json",
@@ -83,6 +86,7 @@ FUNDS = "account broker available used collateral total"
 TRADE = "account broker trade_id broker_order_id instrument side quantity price product traded_at"
 QUOTE = "instrument last_price bid ask open high low previous_close volume at"
 INSTRUMENT = "instrument name kind tick lot freeze_quantity lower_band upper_band isin"
+TOKEN = "id name state scopes accounts max_value created_at expires_at last_used_at revoked_at"
 CANCELLED = "account broker_order_id leg state filled_quantity problem"
 
 
@@ -144,6 +148,10 @@ WALKS = [
     Walk("account enable bob", 0, "account enable", "account enabled"),
     Walk("broker list", 0, "broker list", "broker", rows=True),
     Walk("broker show paper", 0, "broker show", "broker"),
+    Walk("token create bot --scope read", 0, "token create", TOKEN + " token"),
+    Walk("token create boss --scope admin --expires never --yes", 0, "token create", TOKEN + " token"),
+    Walk("token list", 0, "token list", TOKEN, rows=True),
+    Walk("token revoke dash", 0, "token revoke", TOKEN),
     Walk("kill status", 0, "kill status"),
     Walk("kill --scope account:alice --reason test", 0, "kill"),
     Walk("status", 0, "status", "accounts kill unknown_legs"),
@@ -199,7 +207,18 @@ MISTAKES = [
     ("kill release", 3, "kill release", "needs_terminal"),
     ("login", 2, "login", "usage"),
     ("serve", 2, "serve", "usage"),
-    ("token create", 2, "token", "usage"),
+    ("token create", 2, "token create", "usage"),
+    ("token create bot", 2, "token create", "usage"),
+    ("token create bot --scope all", 2, "token create", "usage"),
+    ("token create bot --scope read --accounts nobody", 2, "token create", "not_found"),
+    ("token create bot --scope read --accounts alice=10", 2, "token create", "invalid"),
+    ("token create bot --scope read --max-value NaN", 2, "token create", "invalid"),
+    ("token create bot --scope read --max-value 0", 2, "token create", "invalid"),
+    ("token create bot --scope read --expires soon", 2, "token create", "invalid"),
+    ("token create Bot! --scope read", 2, "token create", "invalid"),
+    ("token create dash --scope read", 2, "token create", "invalid"),
+    ("token create bot --scope admin", 2, "token create", "needs_input"),
+    ("token revoke nobody", 2, "token revoke", "not_found"),
     ("help nothing", 2, "help", ""),
 ]
 

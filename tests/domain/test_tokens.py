@@ -8,7 +8,7 @@ import pytest
 
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName, Target
 from ordo_cli.domain.errors import NotAllowed
-from ordo_cli.domain.tokens import FULL, Rights, Token, TokenScope
+from ordo_cli.domain.tokens import FULL, Rights, Token, TokenScope, TokenState
 
 NOW = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
 ALICE = Account(AccountId("alice"), BrokerName("acme"), (GroupName("family"),))
@@ -84,9 +84,9 @@ def test_a_token_dies_when_it_is_over_or_revoked_and_never_shows_its_digest() ->
     def token(**more: datetime) -> Token:
         return Token("id", "desk", b"digest-of-it", FULL, NOW, **more)
 
-    assert token().alive(NOW)
-    assert token(expires_at=NOW + timedelta(seconds=1)).alive(NOW)
-    assert not token(expires_at=NOW).alive(NOW)
-    assert not token(revoked_at=NOW).alive(NOW)
+    assert token().state(NOW) is TokenState.LIVE
+    assert token(expires_at=NOW + timedelta(seconds=1)).state(NOW) is TokenState.LIVE
+    assert token(expires_at=NOW).state(NOW) is TokenState.EXPIRED
+    assert token(revoked_at=NOW, expires_at=NOW).state(NOW) is TokenState.REVOKED
     assert "digest" not in repr(token())
     assert token().actor == "token:id"

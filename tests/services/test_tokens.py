@@ -178,7 +178,10 @@ async def test_a_name_is_one_living_tokens_and_free_after_it(desk: Desk, clock: 
     clock.pass_(1)
     second = await made(desk)
     assert (await tokens.revoke(desk, "bot")).id == second.token.id
-    assert [token.id for token in await tokens.everyone(desk)] == [first.token.id, second.token.id]
+    assert [(token.id, state) for token, state in await tokens.everyone(desk)] == [
+        (first.token.id, "revoked"),
+        (second.token.id, "revoked"),
+    ]
 
 
 async def test_two_who_take_a_name_at_once_do_not_both_get_it(desk: Desk, reopen: Opener) -> None:
@@ -209,16 +212,16 @@ async def test_its_use_is_written_down_at_most_once_a_minute(desk: Desk, clock: 
         return await changes(desk) - before
 
     assert await used() == 1
-    first = (await tokens.everyone(desk))[0].last_used_at
+    first = (await tokens.everyone(desk))[0][0].last_used_at
     clock.pass_(59)
     assert await used() == 0
     async with reopen() as other:
         await tokens.authenticate(other, one.text)
         await touched(other)
-        assert (await tokens.everyone(desk))[0].last_used_at == first
+        assert (await tokens.everyone(desk))[0][0].last_used_at == first
     clock.pass_(1)
     assert await used() == 1
-    assert (await tokens.everyone(desk))[0].last_used_at == clock.now()
+    assert (await tokens.everyone(desk))[0][0].last_used_at == clock.now()
 
 
 async def changes(desk: Desk) -> int:
