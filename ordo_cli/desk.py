@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ordo_cli import brokers, log
 from ordo_cli.brokers.base import Broker, BrokerSpec, Tools
+from ordo_cli.cache import Cache, Channels, channel_of, open_cache
 from ordo_cli.config import Config, load
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import StoreFailed
@@ -68,6 +69,7 @@ class Desk:
     chance: Chance
     disk: Disk
     actor: str
+    cache: Cache
     find: FindSpec = brokers.spec
     failpoint: Failpoint = no_failpoint
     meter: Meter = NO_METER
@@ -114,10 +116,22 @@ async def open_desk(
         ) from None
     log.configure(home.logs, clock)
     config = config or load(home, os.environ)
+    channels = Channels()
     async with AsyncExitStack() as stack:
         locks = stack.enter_context(Locks(home.run, clock, chance))
         store = await stack.enter_async_context(
-            open_store(config.database_url, clock=clock, chance=chance, disk=disk, actor=actor, owner=locks.owner)
+            open_store(
+                config.database_url,
+                clock=clock,
+                chance=chance,
+                disk=disk,
+                actor=actor,
+                owner=locks.owner,
+                changed=lambda fan_out: channels.publish(channel_of(fan_out)),
+            )
+        )
+        cache = await stack.enter_async_context(
+            open_cache(config.redis_url, store.install.id, store.install.tag_key, clock, chance, channels)
         )
         secrets = Secrets(home, config, disk, chance)
 
@@ -140,6 +154,7 @@ async def open_desk(
             chance=chance,
             disk=disk,
             actor=actor,
+            cache=cache,
             find=find,
             failpoint=failpoint,
             meter=meter,

@@ -241,3 +241,16 @@ def test_dotted_keys_are_found_too() -> None:
     assert configtext.line_of(text, "limits.value_order_max") == 1
     assert configtext.line_of(text, "limits.accounts.alice.day_orders_max") == 3
     assert configtext.line_of(text, "limits.other") is None
+
+
+def test_the_password_of_an_address_is_not_shown(home: Home) -> None:
+    loaded = config.load(home, {"ORDO_REDIS__URL": "redis://:hunter2-hunter2@127.0.0.1/1"})
+    assert loaded.redis_url == "redis://:hunter2-hunter2@127.0.0.1/1"
+    assert config.plain(config.origin_of(loaded, "redis.url").value) == "redis://:***@127.0.0.1/1"
+    assert "hunter2" not in repr(loaded)
+
+
+def test_an_address_that_is_none_is_refused_and_not_repeated(home: Home) -> None:
+    with pytest.raises(Invalid, match="ORDO_REDIS__URL") as refused:
+        config.load(home, {"ORDO_REDIS__URL": "http://:hunter2-hunter2@127.0.0.1"})
+    assert "hunter2" not in str(refused.value) + str(refused.value.hint)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ordo_cli.config import text as configtext
 from ordo_cli.domain.accounts import check_name
+from ordo_cli.domain.addresses import redis_address, without_password
 from ordo_cli.domain.errors import Invalid, NotFound, Refused
 from ordo_cli.domain.limits import RULES, LimitBook, Limits, rule_of
 from ordo_cli.domain.money import shown
@@ -52,6 +53,13 @@ def _database(value: object) -> str:
     return url
 
 
+def _redis(value: object) -> str:
+    if value == "":
+        return ""
+    redis_address(value)
+    return str(value)
+
+
 def _seconds(value: object) -> float:
     number = RULES["ltp_max_age"].read(value)
     if not 0 < number <= 3600:
@@ -69,6 +77,7 @@ def _backend(value: object) -> str:
 
 SETTINGS = (
     Setting("database.url", _database, "", "where ordo remembers; empty is the file ordo.db among the data"),
+    Setting("redis.url", _redis, "", "a Redis 7 or later as a cache; ORDO_REDIS__URL keeps its password out of here"),
     Setting(
         "sending.deadline_marketable", _seconds, 5.0, "seconds after which a market order that has not left is dropped"
     ),
@@ -90,7 +99,7 @@ class Origin:
     """One value as it was given, and by whom: `default`, `config.toml`, a variable's name or `flag`."""
 
     path: str
-    value: Any
+    value: Any = field(repr=False)  # may be an address with its password
     source: str
 
 
@@ -101,6 +110,7 @@ class Config:
     database_url: str
     limits: LimitBook = field(default_factory=LimitBook)
     brokers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    redis_url: str = field(default="", repr=False)
     deadline_marketable: float = 5.0
     deadline_resting: float = 30.0
     read_timeout: float = 15.0
@@ -212,8 +222,10 @@ def _comment(key: str, default: object, comment: str) -> str:
 
 
 def plain(value: Any) -> str:
-    """A value as `ordo config set` takes it."""
+    """A value as `ordo config set` takes it, without the password that an address may have in it."""
     written = _for_file(value)
+    if isinstance(written, str) and "://" in written:
+        return without_password(written)
     return ",".join(written) if isinstance(written, list) else configtext.literal(written).strip('"')
 
 
@@ -303,6 +315,7 @@ def _config(home: Home, given: Mapping[str, Origin]) -> Config:
             Limits(**{name: given[f"limits.{name}"].value for name in RULES}), tables["groups"], tables["accounts"]
         ),
         brokers=tables["brokers"],
+        redis_url=given["redis.url"].value,
         deadline_marketable=given["sending.deadline_marketable"].value,
         deadline_resting=given["sending.deadline_resting"].value,
         read_timeout=given["sending.read_timeout"].value,
@@ -314,6 +327,11 @@ def _config(home: Home, given: Mapping[str, Origin]) -> Config:
         origins=tuple(given.values()),
         distrust=distrusted(home.config_file, os.getuid()) if hasattr(os, "getuid") else None,
     )
+
+
+def variable_of(path: str) -> str:
+    """The variable of the environment that gives this setting."""
+    return PREFIX + path.upper().replace(".", "__")
 
 
 def origin_of(config: Config, path: str) -> Origin:

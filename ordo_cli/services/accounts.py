@@ -14,6 +14,7 @@ from ordo_cli import arming, config
 from ordo_cli.brokers.base import BrokerSpec
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
+from ordo_cli.domain.addresses import without_password
 from ordo_cli.domain.errors import Invalid, NotFound, OrdoError, Refused
 from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.kill import scopes_over
@@ -136,6 +137,11 @@ async def describe(desk: Desk, name: str) -> Described:
 
 async def set_value(desk: Desk, path: str, text: str) -> None:
     """Change one setting in config.toml; a changed limit is on the record."""
+    if without_password(text) != text:
+        raise Invalid(
+            "a password among the words of a command can be read by everybody on this machine",
+            hint=f"set {config.variable_of(path)} instead, or write it into the file: ordo config path",
+        )
     before = _value(desk, path)
     if text == config.DEFAULT:
         config.reset(desk.home, desk.disk, path)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ordo_cli import arming, config
 from ordo_cli.desk import Desk
+from ordo_cli.domain.addresses import without_password
 from ordo_cli.domain.errors import Invalid, Refused, SecretsUnavailable
 from ordo_cli.domain.kill import GLOBAL, Scope
 from ordo_cli.domain.values import dataclass
@@ -42,7 +43,7 @@ def fresh(desk: Desk) -> bool:
 
 async def initialise(desk: Desk, choice: Choice | None) -> list[Step]:
     """Make what is missing: config.toml, the place for secrets when one is chosen, the global arming file."""
-    steps = [Step("data", desk.home.data), Step("database", desk.config.database_url)]
+    steps = [Step("data", desk.home.data), Step("database", without_password(desk.config.database_url))]
     steps.append(_write_config(desk))
     if choice is not None:
         steps += _open_secrets(desk, choice)

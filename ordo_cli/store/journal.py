@@ -11,7 +11,7 @@ from ordo_cli.domain.accounts import AccountId
 from ordo_cli.domain.errors import KeyConflict, NotFound
 from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.journal import ClaimTerms, DayUse, OperationTerms, Owner, Wait
-from ordo_cli.domain.legs import Leg, LegId
+from ordo_cli.domain.legs import FanOutId, Leg, LegId
 from ordo_cli.domain.orders import BrokerOrderId, Tag
 from ordo_cli.store import lookups
 from ordo_cli.store.chain import Origin, Tell
@@ -24,13 +24,24 @@ if TYPE_CHECKING:
     from ordo_cli.store.database import Database
 
 
+Changed = Callable[[FanOutId], None]
+"""Told of a fan-out after something of it was committed; it may not fail, nor take any time."""
+
+
+def unheard(fan_out: FanOutId) -> None:
+    """Nobody listens."""
+
+
 class Journal:
     """Questions and changes in ordo's words, one transaction each."""
 
-    def __init__(self, database: Database, origin: Callable[[], Origin], owner: Owner | None) -> None:
+    def __init__(
+        self, database: Database, origin: Callable[[], Origin], owner: Owner | None, changed: Changed = unheard
+    ) -> None:
         self._database = database
         self._origin = origin
         self._owner = owner
+        self._changed = changed
 
     async def replay(self, principal: str, verb: str, key: str, fingerprint: str) -> FanOut | None:
         """What this key was used for before, or None. Raises KeyConflict when it was used for something else."""
@@ -43,6 +54,7 @@ class Journal:
         Raises KeyConflict when the key stands for another request, StoreFailed when nothing could be written.
         """
         written = await self._database.run(opening, fan_out, duplicate_window, self._owner, self._origin())
+        self._changed(fan_out.id)
         return _replayed(written, fan_out.key)
 
     async def claim(self, leg: LegId, terms: ClaimTerms) -> Leg | Wait:
@@ -50,7 +62,9 @@ class Journal:
 
         Raises KillEngaged, LimitExceeded, or IllegalMove when it is not planned (any more); then nothing may be sent.
         """
-        return await self._database.run(claiming, leg, terms, self._origin())
+        claimed = await self._database.run(claiming, leg, terms, self._origin())
+        self._changed(place_of(leg)[0])
+        return claimed
 
     async def operation(
         self,
@@ -71,7 +85,9 @@ class Journal:
         data: Mapping[str, object] | None = None,
     ) -> Leg:
         """Apply a move to the leg as it now is; with it goes one audit row, and none when nothing changed."""
-        return await self._database.run(_moving, leg, change, kind, data, self._origin())
+        moved = await self._database.run(_moving, leg, change, kind, data, self._origin())
+        self._changed(moved.fan_out)
+        return moved
 
     async def fan_out(self, id_or_prefix: str) -> FanOut:
         """One fan-out. Raises NotFound, or Invalid when several begin so."""

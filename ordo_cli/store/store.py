@@ -17,7 +17,7 @@ from ordo_cli.store.database import Database, open_database
 from ordo_cli.store.driver import BUSY_SECONDS, Ask, Body, Connector, connect
 from ordo_cli.store.faults import faults_of, trouble_of
 from ordo_cli.store.filesystem import make_private, refuse_network
-from ordo_cli.store.journal import Journal
+from ordo_cli.store.journal import Changed, Journal, unheard
 from ordo_cli.store.rows import micros
 from ordo_cli.store.schema import HEAD, Became, make_ready
 from ordo_cli.store.switches import Switches
@@ -44,6 +44,7 @@ class Store:
     database: Database
     owner: Owner | None
     signed: Sign
+    changed: Changed
 
     def acting_as(self, actor: str, request_id: str | None = None) -> Store:
         """The same store for somebody else: what they do stands under their name and request in the audit."""
@@ -51,7 +52,7 @@ class Store:
         return replace(
             self,
             accounts=Accounts(self.database, origin),
-            journal=Journal(self.database, origin, self.owner),
+            journal=Journal(self.database, origin, self.owner, self.changed),
             switches=Switches(self.database, origin),
             audit=Audit(self.database, origin),
             tokens=Tokens(self.database, origin),
@@ -81,6 +82,7 @@ async def open_store(
     owner: Owner | None = None,
     busy_seconds: float = BUSY_SECONDS,
     connector: Connector = connect,
+    changed: Changed = unheard,
 ) -> AsyncIterator[Store]:
     """Open the journal, making or upgrading the file first. Raises StoreFailed with a sentence for the user."""
     path = path_of(path_or_url)
@@ -112,13 +114,14 @@ async def open_store(
             became,
             install,
             Accounts(database, origin),
-            Journal(database, origin, owner),
+            Journal(database, origin, owner, changed),
             Switches(database, origin),
             Audit(database, origin),
             Tokens(database, origin),
             database,
             owner,
             signed,
+            changed,
         )
 
 
