@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 
 from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Permit, RateLimits, Tools
@@ -29,7 +29,7 @@ from ordo_cli.domain.orders import (
     Tag,
     Validity,
 )
-from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
+from ordo_cli.domain.portfolio import Funds, Holding, Margin, Position, Quote, Trade
 
 MONDAY_NOON = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)  # 12:00 in India, the market open
 INFY = parse_instrument("NSE:INFY")
@@ -59,7 +59,16 @@ class FakeClock:
         heappush(self._sleepers, (self._elapsed + max(0.0, seconds), next(self._numbers), waking))
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.ensure_future(self._tick())
-        await waking
+        try:
+            await waking
+        except asyncio.CancelledError:
+            # Who waits for nothing any more slows nobody down.
+            self._sleepers = [each for each in self._sleepers if each[2] is not waking]
+            heapify(self._sleepers)
+            if not self._sleepers:
+                self._ticker.cancel()
+                self._ticker = None
+            raise
 
     async def _tick(self) -> None:
         while self._sleepers:
@@ -131,6 +140,9 @@ class ScriptedBroker:
     cancel_trouble: list[Exception] = field(default_factory=list)
     trade_rows: list[Trade] = field(default_factory=list)
     position_rows: list[Position] = field(default_factory=list)
+    cash: Decimal = Decimal(1_000_000)  # what there is for new orders
+    needed: Decimal | None = None  # what it tells that any order would block; None: it does not tell
+    before_telling: Callable[[], Awaitable[None]] | None = None  # awaited by every read of funds and margins
     log: list[str] = field(default_factory=list)
     before_placing: Callable[[], Awaitable[None]] | None = None
 
@@ -199,7 +211,16 @@ class ScriptedBroker:
         return []
 
     async def funds(self) -> Funds:
-        return Funds(Decimal(1_000_000), Decimal(0), Decimal(0), Decimal(1_000_000))
+        self.log.append("funds")
+        if self.before_telling is not None:
+            await self.before_telling()
+        return Funds(self.cash, Decimal(0), Decimal(0), self.cash)
+
+    async def margin(self, intent: OrderIntent) -> Margin | None:
+        self.log.append("margin")
+        if self.before_telling is not None:
+            await self.before_telling()
+        return None if self.needed is None else Margin(self.needed, self.cash)
 
     async def quotes(self, instruments: Sequence[InstrumentId]) -> Mapping[InstrumentId, Quote]:
         price = self.last_price
@@ -226,6 +247,7 @@ class Firm:
     def __init__(self, clock: FakeClock, mode: Mode = Mode.LIVE, rates: RateLimits | None = None) -> None:
         self.clock, self.mode, self.rates = clock, mode, rates or RateLimits()
         self.lines: dict[AccountId, ScriptedBroker] = {}
+        self.margins = False  # whether it declares that it tells them
 
     def line(self, account: Account) -> ScriptedBroker:
         return self.lines.setdefault(account.id, ScriptedBroker(self.clock, account, self.tagged(account)))
@@ -257,4 +279,5 @@ class Firm:
             products=frozenset({Product.CNC, Product.MIS}),
             validities=frozenset(Validity),
             tagged=self.tagged(account),
+            margins=self.margins,
         )

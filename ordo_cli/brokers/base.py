@@ -13,7 +13,7 @@ from ordo_cli.domain.capabilities import RateLimits as RateLimits
 from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.instruments import Instrument, InstrumentId
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, Tag
-from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
+from ordo_cli.domain.portfolio import Funds, Holding, Margin, Position, Quote, Trade
 from ordo_cli.domain.seams import Chance, Clock
 from ordo_cli.domain.values import dataclass, field
 
@@ -67,6 +67,13 @@ class Broker(Protocol):
     async def holdings(self) -> Sequence[Holding]: ...
 
     async def funds(self) -> Funds: ...
+
+    async def margin(self, intent: OrderIntent) -> Margin | None:
+        """What this order would block if it were sent now, and what is there for it; None from one who does not tell.
+
+        Asked only of a broker whose capabilities say `margins`.
+        """
+        ...
 
     async def quotes(self, instruments: Sequence[InstrumentId]) -> Mapping[InstrumentId, Quote]:
         """Those that it knows; an instrument without a quote is missing from the answer."""

@@ -62,6 +62,8 @@ answer is "unknown", and it stays so until the broker's book, or a person, settl
 The same --key sends once, however often the command runs. The same order again within seconds is stopped too;
 --allow-duplicate lets it through.
 Limits stand in config.toml, and a refusal names the limit, the value and how to change it.
+An order that its account has no money for is refused before it is sent; where the broker does not tell what an order
+blocks, that is an estimate, and --confirm lets it through.
 The kill switch stops entries; cancelling and closing are always possible: order cancel-all, position close.
 Live orders show their table and ask; --yes answers. A banner names the accounts before every write.
 The first Ctrl-C starts nothing more and waits a moment for what is out; the second leaves at once.

@@ -30,4 +30,5 @@ class Capabilities:
     disclosed: bool = False
     tagged: bool = True  # its book carries our tag; False: found again by pre-image
     quotes: bool = True
+    margins: bool = False  # it tells what an order would block
     final_book: bool = True  # it keeps exchange hours, so that a day's book becomes final

@@ -8,16 +8,17 @@ from decimal import Decimal
 
 from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.capabilities import Capabilities
-from ordo_cli.domain.instruments import CASH, Instrument, Kind
+from ordo_cli.domain.instruments import CASH, Instrument, Kind, kind_of
 from ordo_cli.domain.journal import DayUse
 from ordo_cli.domain.legs import Problem
-from ordo_cli.domain.limits import LimitBook, Limits, SelfCross
+from ordo_cli.domain.limits import LimitBook, Limits, MarginCheck, SelfCross
 from ordo_cli.domain.money import text_of
 from ordo_cli.domain.orders import OrderIntent, Product, Side
-from ordo_cli.domain.portfolio import Quote
+from ordo_cli.domain.portfolio import Margin, Quote
 from ordo_cli.domain.values import dataclass
 
 MARKET_MARGIN = Decimal("1.05")  # a market order is valued at the last price and this much
+LEAST_MARGIN = Decimal("0.20")  # of the value of shares that are not paid in full
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Case:
     now: datetime
     unreadable: Problem | None = None  # why the instrument could not be looked up
     result: Decimal | None = None  # rupees won or lost today, read only when a limit judges it
+    margin: Margin | None = None  # None when nobody told and nothing could be estimated
 
     @property
     def value(self) -> Decimal | None:
@@ -60,6 +62,20 @@ def value_of(intent: OrderIntent, quote: Quote | None) -> Decimal | None:
     if price is None and quote is not None:
         price = quote.last_price * MARKET_MARGIN
     return None if price is None else price * intent.quantity
+
+
+def estimate_of(intent: OrderIntent, quote: Quote | None) -> Decimal | None:
+    """Rupees that an order must be expected to block at a broker who does not tell; None where we cannot know.
+
+    Shares for delivery and bought options are paid in full. Of shares on margin it is a fifth of the value: the least
+    that the exchanges' rule on peak margins lets a broker ask, so that many will ask more. Shares that are sold for
+    delivery or out of margin funding block nothing, and what futures and written options do is beyond a guess.
+    """
+    value, buying, kind = value_of(intent, quote), intent.side is Side.BUY, kind_of(intent.instrument)
+    if value is None or kind is Kind.FUTURE or not (buying or (kind is Kind.EQUITY and intent.product is Product.MIS)):
+        return None
+    on_margin = kind is Kind.EQUITY and intent.product in {Product.MIS, Product.MTF}
+    return value * LEAST_MARGIN if on_margin else value
 
 
 def objections(case: Case) -> list[Objection]:
@@ -255,6 +271,23 @@ def _self_cross(case: Case) -> Iterator[Objection]:
         yield Objection(Problem("SELF_CROSS", word, "if it is meant: --confirm"), soft=True)
 
 
+def _margin(case: Case) -> Iterator[Objection]:
+    margin = case.margin
+    if margin is None or case.limits.margin_check is MarginCheck.OFF:
+        return
+    if margin.needed <= max(margin.available, Decimal(0)):  # what needs nothing is not short, whatever is missing
+        return
+    needed, available = text_of(round(margin.needed, 2)), text_of(round(margin.available, 2))
+    if margin.estimated:
+        word = f"needs about ₹{needed}, as an estimate, and ₹{available} is available"
+        hint = "add funds, send less, or if it is meant: --confirm"
+        yield Objection(Problem("MARGIN_SHORT", word, hint), soft=True)
+    else:
+        change = case.book.how_to_change("margin_check", case.account, MarginCheck.OFF)
+        word = f"needs ₹{needed} and ₹{available} is available"
+        yield _hard("MARGIN_SHORT", word, f"add funds, send less, or: {change}")
+
+
 CHECKS: tuple[Callable[[Case], Iterator[Objection]], ...] = (
     _known,
     _ability,
@@ -269,4 +302,5 @@ CHECKS: tuple[Callable[[Case], Iterator[Objection]], ...] = (
     _day_loss,
     _collar,
     _self_cross,
+    _margin,
 )

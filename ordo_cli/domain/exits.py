@@ -50,6 +50,12 @@ def exits(
     return found
 
 
+def opening(intent: OrderIntent, positions: Iterable[Position]) -> int:
+    """The units of an order that would do more than take off a position."""
+    held = sum(abs(position.quantity) for position in positions if _opposes(intent, position))
+    return max(intent.quantity - held, 0)
+
+
 def _reduces(row: OrderReport, position: Position) -> bool:
     return row.state not in FINAL and _opposes(row, position)
 

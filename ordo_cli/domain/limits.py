@@ -27,6 +27,13 @@ class SelfCross(StrEnum):
     ALLOW = "allow"
 
 
+class MarginCheck(StrEnum):
+    """Whether an order is held against the money of its account before it is sent. Listed from strict to loose."""
+
+    ON = "on"
+    OFF = "off"
+
+
 Patterns = frozenset[str]
 """Instruments by name, `NSE:INFY`, or a whole exchange, `NFO:*`."""
 
@@ -46,6 +53,7 @@ class Limits:
     loss_day_max: Decimal | None = None
     duplicate_window: Decimal = Decimal(10)
     self_cross: SelfCross = SelfCross.ASK
+    margin_check: MarginCheck = MarginCheck.ON
     instruments_allowed: tuple[Patterns, ...] = ()  # every one of these lists must have it
     instruments_restricted: Patterns = frozenset()
 
@@ -89,10 +97,13 @@ def _count(value: object) -> int | None:
     return int(number)
 
 
-def _self_cross(value: object) -> SelfCross:
-    if value not in set(SelfCross):
-        raise Invalid(f"{shown(str(value))} is not one of {', '.join(SelfCross)}")
-    return SelfCross(str(value))
+def _word_of(words: type[StrEnum]) -> Callable[[object], StrEnum]:
+    def read(value: object) -> StrEnum:
+        if value not in list(words):  # a list in the file has no hash
+            raise Invalid(f"{shown(str(value))} is not one of {', '.join(words)}")
+        return words(str(value))
+
+    return read
 
 
 def _patterns(value: object) -> Patterns:
@@ -114,6 +125,10 @@ def _allowed(value: object) -> tuple[Patterns, ...]:
     return (patterns,) if patterns else ()
 
 
+def _sternest(words: type[StrEnum]) -> Callable[[StrEnum, StrEnum], StrEnum]:
+    return lambda one, other: min(one, other, key=list(words).index)
+
+
 def _least(one: Any, other: Any) -> Any:
     return min((limit for limit in (one, other) if limit is not None), default=None)
 
@@ -131,10 +146,11 @@ RULES: Mapping[str, Rule] = {
         _amount, _least, "rupees an account may lose in a day before new orders are refused", scaled=True
     ),
     "duplicate_window": Rule(_number, max, "seconds in which the same order of the same account is taken for a slip"),
-    "self_cross": Rule(
-        _self_cross,
-        lambda one, other: min(one, other, key=list(SelfCross).index),
-        "own accounts on both sides: refuse, ask or allow",
+    "self_cross": Rule(_word_of(SelfCross), _sternest(SelfCross), "own accounts on both sides: refuse, ask or allow"),
+    "margin_check": Rule(
+        _word_of(MarginCheck),
+        _sternest(MarginCheck),
+        "on asks each account's broker for its money before an order is sent; off saves that call",
     ),
     "instruments_allowed": Rule(_allowed, lambda one, other: one + other, "when not empty, nothing else may be traded"),
     "instruments_restricted": Rule(_patterns, lambda one, other: one | other, "never to be traded"),
@@ -182,12 +198,15 @@ class LimitBook:
         return [path for path, value in self._said(limit, account) if value == strictest]
 
     def how_to_change(
-        self, limit: str, account: Account, needed: Decimal | int | None = None, paper: bool = False
+        self, limit: str, account: Account, needed: Decimal | int | StrEnum | None = None, paper: bool = False
     ) -> str:
         """The command, or commands, that would let `needed` pass; a paper account needs a tenth of it."""
-        if needed is not None and paper and RULES[limit].scaled:
-            needed = (Decimal(needed) / PAPER_FACTOR).to_integral_value(ROUND_CEILING)
-        value = "VALUE" if needed is None else format(Decimal(needed), "f")
+        if needed is None or isinstance(needed, StrEnum):
+            value = needed or "VALUE"
+        else:
+            scaled = paper and RULES[limit].scaled
+            least = (Decimal(needed) / PAPER_FACTOR).to_integral_value(ROUND_CEILING) if scaled else Decimal(needed)
+            value = format(least, "f")
         return " && ".join(f"ordo config set {path} {value}" for path in self.deciding(limit, account))
 
     def _strictest(self, limit: str, account: Account) -> Any:

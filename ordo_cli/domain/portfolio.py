@@ -42,6 +42,15 @@ class Funds:
 
 
 @dataclass(frozen=True, slots=True)
+class Margin:
+    """What one order would block and what is there for it, in rupees."""
+
+    needed: Decimal
+    available: Decimal
+    estimated: bool = False  # `needed` is our guess: the broker does not tell
+
+
+@dataclass(frozen=True, slots=True)
 class Trade:
     trade_id: str
     order_id: BrokerOrderId

@@ -20,12 +20,12 @@ from ordo_cli.domain.journal import DayLimits, DayUse
 from ordo_cli.domain.keys import check_key, fingerprint, new_key
 from ordo_cli.domain.kill import GLOBAL, Scope, scopes_over
 from ordo_cli.domain.legs import Block, FanOutId, Leg, LegId, Problem, Purpose, Submission
-from ordo_cli.domain.limits import Limits
 from ordo_cli.domain.orders import OrderIntent
 from ordo_cli.domain.portfolio import Quote
 from ordo_cli.domain.tags import tag_of
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import Stamps
+from ordo_cli.services import margins
 
 ENOUGH_BYTES, ENOUGH_SHARE = 64 * 1024 * 1024, 0.01  # of the disk that the journal lies on
 ID_LENGTH = 10  # 50 bits: short enough to type
@@ -132,14 +132,16 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     use = await desk.store.journal.day_uses(day)
     opposite = await _opposite(desk, request.intent)
     results = await _results(desk, [] if closing else accounts)
-    proposals = tuple(
-        _propose(desk, request, account, shares.shares[account.id], markets, use, opposite, results)
+    cases = [
+        _case(desk, request, account, shares.shares[account.id], markets, use, opposite, results)
         for account in accounts
         if account.id in shares.shares
-    )
+    ]
     epochs = {} if closing else {switch.scope: switch.epoch for switch in await desk.store.switches.all()}
-    proposals = tuple(_of_this_epoch(proposal, epochs) for proposal in proposals)
+    proposals = tuple(_of_this_epoch(_propose(desk, request, case), epochs) for case in cases)
     refusal = _too_big(desk, request, proposals)
+    if not closing and refusal is None:
+        proposals = await _with_margins(desk, cases, proposals)
     return Preview(request, mode, proposals, shares.rest, shares.without, refusal, day)
 
 
@@ -278,7 +280,7 @@ async def _results(desk: Desk, accounts: Sequence[Account]) -> dict[AccountId, D
     return {account.id: result for account, result in told if isinstance(result, Decimal)}
 
 
-def _propose(
+def _case(
     desk: Desk,
     request: PlaceRequest,
     account: Account,
@@ -287,17 +289,16 @@ def _propose(
     use: Mapping[AccountId, DayUse],
     opposite: tuple[AccountId, ...],
     results: Mapping[AccountId, Decimal],
-) -> Proposal:
+) -> Case:
     spec, found = desk.spec(account), markets[account.broker]
     paper = spec.mode is Mode.PAPER
-    limits = desk.config.limits.for_account(account, paper)
-    case = Case(
+    return Case(
         account=account,
         intent=_share(request.intent, quantity),
         able=spec.capabilities(account),
         instrument=found.instrument,
         quote=found.quote,
-        limits=limits,
+        limits=desk.config.limits.for_account(account, paper),
         book=desk.config.limits,
         paper=paper,
         use=use.get(account.id, DayUse(0, Decimal(0), 0)),
@@ -306,11 +307,29 @@ def _propose(
         unreadable=found.problem,
         result=results.get(account.id),
     )
+
+
+def _propose(desk: Desk, request: PlaceRequest, case: Case) -> Proposal:
+    account = case.account
     # A close is never blocked: it only lowers what is held, and its size comes from the position itself.
     against = checks.objections(case) if request.purpose is Purpose.ENTRY else []
     stamps, killed = _arming(desk, account) if request.purpose is Purpose.ENTRY else (None, None)
     found_against = (*([Objection(killed)] if killed else []), *against)
-    return Proposal(account, quantity, case.value, _day_limits(desk, account, limits, paper), stamps, found_against)
+    return Proposal(account, case.intent.quantity, case.value, _day_limits(case), stamps, found_against)
+
+
+async def _with_margins(desk: Desk, cases: Sequence[Case], proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
+    """The proposals judged again with the money for each; one that is refused already is not worth the question."""
+    worth = [case for case, each in zip(cases, proposals, strict=True) if each.problem(confirmed=True) is None]
+    told = await margins.read(desk, worth)
+
+    def again(case: Case, proposal: Proposal) -> Proposal:
+        if case.account.id not in told:
+            return proposal
+        against = checks.objections(replace(case, margin=told[case.account.id]))
+        return replace(proposal, objections=tuple(against))
+
+    return tuple(map(again, cases, proposals))
 
 
 def _share(intent: OrderIntent, quantity: int) -> OrderIntent:
@@ -335,8 +354,8 @@ def _of_this_epoch(proposal: Proposal, epochs: Mapping[Scope, int]) -> Proposal:
     return replace(proposal, stamps=None, objections=(Objection(problem), *proposal.objections))
 
 
-def _day_limits(desk: Desk, account: Account, limits: Limits, paper: bool) -> DayLimits:
-    book = desk.config.limits
+def _day_limits(case: Case) -> DayLimits:
+    limits, book, account, paper = case.limits, case.book, case.account, case.paper
     hints = {
         code: f"to change it: {book.how_to_change(name, account, paper=paper)}"
         for code, name in (

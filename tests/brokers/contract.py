@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -15,6 +16,7 @@ from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import KillEngaged, NoAnswer, OrdoError, Rejected, SessionExpired, Unreachable
 from ordo_cli.domain.instruments import InstrumentId
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, Changes, OrderIntent, OrderReport, OrderState, Side, Tag
+from ordo_cli.domain.portfolio import Margin
 
 WORKING = {OrderState.PENDING, OrderState.OPEN, OrderState.PARTIAL}
 
@@ -179,6 +181,29 @@ class BrokerContract:
             assert stage.unknown not in await broker.quotes([stage.instrument, stage.unknown])
         assert not isinstance(refusal.value, NoAnswer)
 
+    async def test_an_order_is_taken_up_to_the_margin_that_was_told_and_refused_above_it(self, stage: Stage) -> None:
+        if not _tells_margins(stage):
+            pytest.skip(f"{stage.spec.name} does not tell")
+        async with line(stage) as broker:
+            one = await _margin(broker, replace(stage.resting, quantity=1))
+            most = int(one.available / one.needed)
+            within, above = replace(stage.resting, quantity=most), replace(stage.resting, quantity=most + 1)
+            enough, short = await _margin(broker, within), await _margin(broker, above)
+            assert enough.needed <= enough.available == short.available < short.needed
+            with pytest.raises(Rejected):
+                await broker.place(above, Tag("OABOVE0000000001"), OpenPermit())
+            report = await broker.place(within, Tag("OWITHIN000000001"), OpenPermit())
+            after = await _margin(broker, stage.resting)
+        assert report.state in WORKING
+        assert after.available == enough.available - enough.needed
+        assert after.needed > after.available
+
+    async def test_a_broker_that_does_not_tell_margins_says_nothing_and_fails_nothing(self, stage: Stage) -> None:
+        if _tells_margins(stage):
+            pytest.skip(f"{stage.spec.name} tells")
+        async with line(stage) as broker:
+            assert await broker.margin(stage.resting) is None
+
     # Silence and breakdown
 
     async def test_silence_is_no_answer_and_the_order_is_found_by_its_tag(self, stage: Stage) -> None:
@@ -208,6 +233,9 @@ class BrokerContract:
             for read in (broker.orders, broker.trades, broker.positions, broker.holdings, broker.funds):
                 with pytest.raises((Unreachable, NoAnswer)):
                     await read()
+            if _tells_margins(stage):
+                with pytest.raises((Unreachable, NoAnswer)):
+                    await broker.margin(stage.resting)
         assert permit.bytes_sent == 0
         assert await stage.arrived(Tag("ODOWN00000000001")) == 0
 
@@ -218,6 +246,9 @@ class BrokerContract:
             for read in (broker.orders, broker.trades, broker.positions, broker.holdings, broker.funds):
                 with pytest.raises(SessionExpired):
                     await read()
+            if _tells_margins(stage):
+                with pytest.raises(SessionExpired):
+                    await broker.margin(stage.resting)
 
     async def test_without_tags_an_order_is_found_by_its_content(self, stage: Stage) -> None:
         async with line(stage, Trouble.TAGLESS) as broker:
@@ -324,6 +355,17 @@ class BrokerContract:
     def test_an_account_of_the_brokers_own_settings_is_accepted(self, stage: Stage) -> None:
         stage.spec.check_account(stage.account(Trouble.NONE))
         stage.spec.check_account(Account(AccountId("plain"), stage.spec.name))
+
+
+def _tells_margins(stage: Stage) -> bool:
+    return stage.spec.capabilities(stage.account(Trouble.NONE)).margins
+
+
+async def _margin(broker: Broker, intent: OrderIntent) -> Margin:
+    told = await broker.margin(intent)
+    assert told is not None
+    assert not told.estimated
+    return told
 
 
 async def _nothing(*answers: Sequence[object]) -> bool:

@@ -16,9 +16,9 @@ from ordo_cli.domain.checks import Case
 from ordo_cli.domain.instruments import Exchange, Instrument, Kind, parse_instrument
 from ordo_cli.domain.journal import DayUse
 from ordo_cli.domain.legs import Problem
-from ordo_cli.domain.limits import LimitBook, Limits, SelfCross
+from ordo_cli.domain.limits import LimitBook, Limits, MarginCheck, SelfCross
 from ordo_cli.domain.orders import OrderIntent, OrderType, Product, Validity
-from ordo_cli.domain.portfolio import Quote
+from ordo_cli.domain.portfolio import Margin, Quote
 from tests.fakes import INFY, MONDAY_NOON, buy, sell
 
 PRICE = Decimal(1500)
@@ -34,6 +34,10 @@ INSTRUMENT = Instrument(
     INFY, "Infosys", Kind.EQUITY, Decimal("0.05"), lot=1, freeze_quantity=1000,
     lower_band=Decimal(1350), upper_band=Decimal(1650),
 )  # fmt: skip
+FUTURE = parse_instrument("NFO:NIFTY28MAR24FUT")
+CALL = parse_instrument("NFO:NIFTY28MAR2420800CE")
+SHORT = Margin(Decimal(15000), Decimal("9200.5"))
+GUESSED = replace(SHORT, estimated=True)
 CASE = Case(
     account=ALICE,
     intent=buy(10, "1500"),
@@ -72,7 +76,7 @@ def test_a_plain_order_meets_no_objection() -> None:
         (asking(buy(10, after_market=True)), "AMO_UNSUPPORTED"),
         (asking(buy(10, disclosed=5)), "DISCLOSED_UNSUPPORTED"),
         (asking(buy(10, product=Product.NRML)), "PRODUCT_SEGMENT"),
-        (asking(replace(buy(10), instrument=parse_instrument("NFO:NIFTY28MAR24FUT"))), "PRODUCT_SEGMENT"),
+        (asking(replace(buy(10), instrument=FUTURE)), "PRODUCT_SEGMENT"),
         (replace(CASE, limits=Limits(instruments_restricted=frozenset({"NSE:INFY"}))), "INSTRUMENT_RESTRICTED"),
         (replace(CASE, limits=Limits(instruments_allowed=(frozenset({"NFO:*"}),))), "INSTRUMENT_RESTRICTED"),
         (replace(CASE, instrument=replace(INSTRUMENT, lot=75)), "QTY_LOT"),
@@ -93,6 +97,8 @@ def test_a_plain_order_meets_no_objection() -> None:
         (asking(buy(10, "1591")), "COLLAR_EXCEEDED"),
         (asking(sell(10, "1409")), "COLLAR_EXCEEDED"),
         (replace(CASE, opposite=("bob",), limits=Limits(self_cross=SelfCross.REFUSE)), "SELF_CROSS"),
+        (replace(CASE, margin=SHORT), "MARGIN_SHORT"),
+        (replace(CASE, margin=Margin(Decimal("0.01"), Decimal(-500))), "MARGIN_SHORT"),
     ],
 )
 def test_what_is_refused(case: Case, code: str) -> None:
@@ -111,6 +117,7 @@ def test_a_quantity_between_two_lots_is_told_the_ones_beside_it(units: int, hint
         (asking(buy(10, "1546")), "COLLAR_EXCEEDED"),
         (asking(sell(10, "1454")), "COLLAR_EXCEEDED"),
         (replace(CASE, opposite=("bob",)), "SELF_CROSS"),
+        (replace(CASE, margin=GUESSED), "MARGIN_SHORT"),
     ],
 )
 def test_what_needs_a_confirmation(case: Case, code: str) -> None:
@@ -126,6 +133,10 @@ def test_what_needs_a_confirmation(case: Case, code: str) -> None:
         replace(CASE, opposite=("bob",), limits=Limits(self_cross=SelfCross.ALLOW)),
         asking(buy(10, "1591"), limits=Limits(collar_pct=None)),
         asking(buy(133, "1500")),
+        replace(CASE, margin=Margin(Decimal(15000), Decimal(15000))),
+        replace(CASE, margin=Margin(Decimal(0), Decimal(-500))),  # what needs nothing is not short
+        replace(CASE, margin=SHORT, limits=Limits(margin_check=MarginCheck.OFF)),
+        replace(CASE, margin=GUESSED, limits=Limits(margin_check=MarginCheck.OFF)),
         replace(CASE, limits=Limits(loss_day_max=Decimal(5000)), result=Decimal(-4999)),
         asking(buy(10, None)),
         asking(buy(10, "1500"), quote=None, now=MONDAY_NOON + timedelta(hours=1)),  # judged at its own price
@@ -154,6 +165,41 @@ def test_a_refusal_names_the_limit_the_value_and_the_way_to_change_it() -> None:
     assert "201000.00" in objection.problem.message
     assert "200000.00" in objection.problem.message
     assert "ordo config set limits.value_order_max" in (objection.problem.hint or "")
+
+
+def test_an_order_without_the_money_for_it_is_told_both_amounts_and_what_helps() -> None:
+    (told,) = checks.objections(replace(CASE, margin=SHORT))
+    assert told.problem.message == "needs ₹15000.00 and ₹9200.50 is available"
+    assert told.problem.hint == "add funds, send less, or: ordo config set limits.margin_check off"
+    (guessed,) = checks.objections(replace(CASE, margin=GUESSED))
+    assert guessed.problem.message == "needs about ₹15000.00, as an estimate, and ₹9200.50 is available"
+    assert guessed.problem.hint == "add funds, send less, or if it is meant: --confirm"
+
+
+@pytest.mark.parametrize(
+    ("intent", "rupees"),
+    [
+        (replace(buy(75, "20000", product=Product.NRML), instrument=FUTURE), None),
+        (replace(sell(75, "20000", product=Product.MIS), instrument=FUTURE), None),
+        (replace(sell(75, "100", product=Product.NRML), instrument=CALL), None),
+        (sell(10), None),
+        (sell(10, product=Product.MTF), None),
+        (buy(10), 15000),
+        (buy(10, None), 15750),
+        (buy(10, None, trigger_price=Decimal(1600)), 16000),
+        (buy(10, product=Product.MIS), 3000),
+        (sell(10, product=Product.MIS), 3000),
+        (buy(10, None, product=Product.MTF), 3150),
+        (replace(buy(75, "100", product=Product.NRML), instrument=CALL), 7500),
+        (replace(buy(75, "100", product=Product.MIS), instrument=CALL), 7500),
+    ],
+)
+def test_the_least_that_an_order_must_be_expected_to_block(intent: OrderIntent, rupees: int | None) -> None:
+    assert checks.estimate_of(intent, QUOTE) == rupees
+
+
+def test_without_a_price_there_is_no_estimate() -> None:
+    assert checks.estimate_of(buy(10, None), None) is None
 
 
 def test_all_legs_together_have_a_limit_of_their_own() -> None:

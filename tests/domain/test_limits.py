@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.instruments import parse_instrument
-from ordo_cli.domain.limits import RULES, LimitBook, Limits, SelfCross, rule_of
+from ordo_cli.domain.limits import RULES, LimitBook, Limits, MarginCheck, SelfCross, rule_of
 
 ALICE = Account(AccountId("alice"), BrokerName("acme"), (GroupName("family"),))
 BOB = Account(AccountId("bob"), BrokerName("acme"))
@@ -79,6 +79,17 @@ def test_the_longest_window_and_the_sternest_answer_are_the_strictest() -> None:
     assert book.for_account(ALICE, paper=False).self_cross is SelfCross.ASK
 
 
+def test_an_account_cannot_switch_off_the_check_of_its_money_that_holds_for_everyone() -> None:
+    off, on = {"margin_check": MarginCheck.OFF}, {"margin_check": MarginCheck.ON}
+    assert LimitBook(accounts={"alice": off}).for_account(ALICE, paper=False).margin_check is MarginCheck.ON
+    quiet = LimitBook(Limits(margin_check=MarginCheck.OFF), {"family": on}, {"alice": off})
+    assert quiet.for_account(ALICE, paper=True).margin_check is MarginCheck.ON
+    assert quiet.for_account(BOB, paper=True).margin_check is MarginCheck.OFF
+    assert quiet.how_to_change("margin_check", ALICE, MarginCheck.OFF) == (
+        "ordo config set limits.groups.family.margin_check off"
+    )
+
+
 def test_a_restricted_instrument_is_named_by_its_limit() -> None:
     limits = Limits(instruments_restricted=frozenset({"NSE:YESBANK", "NFO:*"}))
     assert limits.restricts(parse_instrument("NSE:YESBANK")) == "instruments_restricted"
@@ -114,6 +125,10 @@ def test_what_is_not_a_number_of_zero_or_more_is_refused(limit: str, value: obje
     [
         ("day_orders_max", "1.5"),
         ("self_cross", "maybe"),
+        ("margin_check", "ask"),
+        ("margin_check", True),
+        ("margin_check", ["on"]),
+        ("self_cross", ["ask"]),
         ("instruments_allowed", ["INFY"]),
         ("instruments_allowed", ["NSE:infy"]),
         ("instruments_restricted", 7),

@@ -26,6 +26,7 @@ def capabilities(account: Account) -> Capabilities:
         validities=frozenset(Validity),
         after_market=True,
         disclosed=True,
+        margins=True,
         tagged=not behaviour_of(account).tagless,
         final_book=False,  # it may be open at all hours, and takes what travelled for long whenever it arrives
     )

@@ -22,7 +22,7 @@ from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.errors import NoAnswer, Rejected, SessionExpired, Unreachable
 from ordo_cli.domain.instruments import Instrument, InstrumentId
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, Tag
-from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
+from ordo_cli.domain.portfolio import Funds, Holding, Margin, Position, Quote, Trade
 
 LOOK_AGAIN = 0.002  # seconds between looks for an answer that should be there
 
@@ -65,6 +65,9 @@ class PaperBroker:
 
     async def funds(self) -> Funds:
         return await self._read(views.funds)
+
+    async def margin(self, intent: OrderIntent) -> Margin | None:
+        return await self._read(views.margin, place_message(self._account, intent, Tag(""), self._behaviour))
 
     async def quotes(self, instruments: Sequence[InstrumentId]) -> Mapping[InstrumentId, Quote]:
         self._reachable()

@@ -13,7 +13,7 @@ from ordo_cli.brokers.paper.listing import Listing, listing
 from ordo_cli.brokers.paper.market import Market
 from ordo_cli.brokers.paper.matching import Matching
 from ordo_cli.brokers.paper.messages import number_in, price_in, read
-from ordo_cli.brokers.paper.rules import check
+from ordo_cli.brokers.paper.rules import check, margin
 
 GUARDED = 10  # seconds in which a duplicate-sensitive account refuses the same again
 PER_SECOND = 10
@@ -57,6 +57,12 @@ class Counter:
         for order in self._book.where("phase = 'amo' AND day <= ? ORDER BY number", day):
             self._let_in(order, _known(order), at, None)
 
+    def margin(self, account: str, body: str, at: int) -> tuple[int, int] | None:
+        """What an order would block if it arrived now, and what there is for it; None when it is not traded."""
+        order = self._order(account, None, read(body), at)
+        item = listing(order.instrument, order.day)
+        return None if item is None else margin(order, item, self._market, self._ledger, at)
+
     def _at_the_door(self, number: int, account: str, fields: dict[str, str], sent: int) -> None:
         if fields.get("expired"):
             raise Rejection("SESSION")
@@ -69,9 +75,25 @@ class Counter:
                 raise Rejection("RATE", limit=PER_SECOND)
 
     def _place(self, account: str, tag: str | None, body: str, fields: dict[str, str], at: int) -> Order:
+        order = self._order(account, tag, fields, at)
+        try:
+            item = self._admit(order, body, fields, at)
+        except Rejection as refusal:
+            order.phase, order.outcome, order.code, order.message = DONE, REJECTED, refusal.code, refusal.message
+            self._book.add(order)
+            self._book.remember(order, at)
+            return order
+        self._book.add(order)
+        if order.phase == AMO:
+            self._book.remember(order, at)
+        else:
+            self._let_in(order, item, at, float(fields["partial"]) if fields.get("partial") else None)
+        return order
+
+    def _order(self, account: str, tag: str | None, fields: dict[str, str], at: int) -> Order:
         after_market = bool(fields["amo"])
         trigger = price_in(fields["trigger"])
-        order = Order(
+        return Order(
             number=self._book.new_number(at),
             account=account,
             tag=tag,
@@ -88,19 +110,6 @@ class Counter:
             arrived=at,
             phase=AMO if after_market else STOP if trigger is not None else BOOK,
         )
-        try:
-            item = self._admit(order, body, fields, at)
-        except Rejection as refusal:
-            order.phase, order.outcome, order.code, order.message = DONE, REJECTED, refusal.code, refusal.message
-            self._book.add(order)
-            self._book.remember(order, at)
-            return order
-        self._book.add(order)
-        if after_market:
-            self._book.remember(order, at)
-        else:
-            self._let_in(order, item, at, float(fields["partial"]) if fields.get("partial") else None)
-        return order
 
     def _admit(self, order: Order, body: str, fields: dict[str, str], at: int) -> Listing:
         if fields.get("refuse"):

@@ -57,14 +57,14 @@ class Exchange:
         self.market = Market(self.db, Feed(rules.seed))
         self.ledger = Ledger(self.db, self.market, rules.funds)
         self.matching = Matching(self.db, self.book, self.market, self.ledger)
-        counter = Counter(self.db, self.book, self.market, self.ledger, self.matching, rules.hours)
+        self.counter = Counter(self.db, self.book, self.market, self.ledger, self.matching, rules.hours)
         self._passage = Passage(
             self.db,
             book=self.book,
             market=self.market,
             ledger=self.ledger,
             matching=self.matching,
-            counter=counter,
+            counter=self.counter,
             hours=rules.hours,
         )
 

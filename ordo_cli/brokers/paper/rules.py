@@ -58,19 +58,32 @@ def _check_price(what: str, price: int, item: Listing, market: Market, at: int) 
 
 def check_means(order: Order, item: Listing, market: Market, ledger: Ledger, at: int) -> None:
     """Shares to sell for delivery, money for everything else; closing a position needs none."""
-    position = ledger.position(order.account, order.instrument, order.product)
-    free = max(-order.side * position.net, 0) - ledger.waiting(order)
-    if order.product == Product.CNC and order.side < 0:
-        free += ledger.held(order.account, order.instrument)[0]
+    if _gives_shares(order):
+        free = _free(order, ledger) + ledger.held(order.account, order.instrument)[0]
         if order.remaining > free:
             raise Rejection("HOLDINGS", quantity=order.remaining, free=max(free, 0))
-        order.unit_margin = order.opening = 0
-        return
-    order.opening = max(order.remaining - max(free, 0), 0)
-    order.unit_margin = unit_margin(item, order.product, order.side, _dearest(order, item, market, at))
-    available = ledger.available(order.account)
-    if order.opening and order.blocked > available:
-        raise Rejection("MARGIN", needed=_text(order.blocked), available=_text(max(available, 0)))
+    needed, available = margin(order, item, market, ledger, at)
+    if needed > available:
+        raise Rejection("MARGIN", needed=_text(needed), available=_text(available))
+
+
+def margin(order: Order, item: Listing, market: Market, ledger: Ledger, at: int) -> tuple[int, int]:
+    """The money that the order blocks, which it then knows, and what there is for it."""
+    order.unit_margin = order.opening = 0
+    if not _gives_shares(order):
+        order.opening = max(order.remaining - max(_free(order, ledger), 0), 0)
+        order.unit_margin = unit_margin(item, order.product, order.side, _dearest(order, item, market, at))
+    return order.blocked, max(ledger.available(order.account), 0)
+
+
+def _gives_shares(order: Order) -> bool:
+    return order.product == Product.CNC and order.side < 0
+
+
+def _free(order: Order, ledger: Ledger) -> int:
+    """Units of the account's position that the order may take off, net of those that others wait to."""
+    position = ledger.position(order.account, order.instrument, order.product)
+    return max(-order.side * position.net, 0) - ledger.waiting(order)
 
 
 def _dearest(order: Order, item: Listing, market: Market, at: int) -> int:

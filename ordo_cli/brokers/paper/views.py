@@ -8,9 +8,10 @@ from ordo_cli.brokers.paper.amounts import average, day_of, midnight, moment_of,
 from ordo_cli.brokers.paper.book import AMO, BOOK, DONE, SEEN_AFTER_MIDNIGHT, STOP, Order
 from ordo_cli.brokers.paper.exchange import Exchange
 from ordo_cli.brokers.paper.listing import listing, listings
+from ordo_cli.brokers.paper.messages import Message
 from ordo_cli.domain.instruments import Instrument, InstrumentId, parse_instrument
 from ordo_cli.domain.orders import BrokerOrderId, OrderReport, OrderState, OrderType, Product, Side, Tag, Validity
-from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
+from ordo_cli.domain.portfolio import Funds, Holding, Margin, Position, Quote, Trade
 
 STATES = {AMO: OrderState.PENDING, STOP: OrderState.OPEN, BOOK: OrderState.OPEN}
 SIDES = {1: Side.BUY, -1: Side.SELL}
@@ -116,6 +117,13 @@ def funds(exchange: Exchange, account: str) -> Funds:
     with exchange.moment():
         available, used = exchange.ledger.available(account), exchange.ledger.used(account)
     return Funds(available=rupees(available), used=rupees(used), collateral=rupees(0), total=rupees(available + used))
+
+
+def margin(exchange: Exchange, account: str, order: Message) -> Margin | None:
+    """What the order would block on its arrival, were that now; None for an instrument that is not traded."""
+    with exchange.moment() as now:
+        found = exchange.counter.margin(account, order.body, now)
+    return None if found is None else Margin(rupees(found[0]), rupees(found[1]))
 
 
 def quotes(exchange: Exchange, instruments: Sequence[InstrumentId]) -> Mapping[InstrumentId, Quote]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from ordo_cli.brokers.paper import views
 from ordo_cli.brokers.paper.amounts import to_units
 from ordo_cli.brokers.paper.behaviours import Behaviour
 from ordo_cli.brokers.paper.book import Order
@@ -14,6 +15,7 @@ from ordo_cli.brokers.paper.messages import cancel_message, modify_message, plac
 from ordo_cli.domain.accounts import AccountId
 from ordo_cli.domain.instruments import parse_instrument
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, Product, Side, Tag, Validity
+from ordo_cli.domain.portfolio import Margin
 from tests.fakes import FakeClock
 
 MONDAY_NOON = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)  # 12:00 in India
@@ -32,33 +34,17 @@ class Floor:
         self.exchange.set_price(instrument, None if price is None else to_units(Decimal(price)), depth)
 
     def place(
-        self,
-        account: str,
-        side: Side,
-        quantity: int,
-        limit: str | None = None,
-        *,
-        trigger: str | None = None,
-        instrument: str = "NSE:INFY",
-        product: Product = Product.MIS,
-        validity: Validity = Validity.DAY,
-        after_market: bool = False,
-        tag: str | None = None,
-        behaviour: Behaviour = PLAIN,
+        self, account: str, *words: object, tag: str | None = None, behaviour: Behaviour = PLAIN, **more: object
     ) -> Answer | None:
-        intent = OrderIntent(
-            side=side,
-            instrument=parse_instrument(instrument),
-            quantity=quantity,
-            limit_price=None if limit is None else Decimal(limit),
-            trigger_price=None if trigger is None else Decimal(trigger),
-            product=product,
-            validity=validity,
-            after_market=after_market,
-        )
         self._tags += 1
+        intent = order(*words, **more)  # type: ignore[arg-type]  # its words
         message = place_message(AccountId(account), intent, Tag(tag or f"OTEST{self._tags}"), behaviour)
         return self.exchange.answer(self.exchange.send(message, None))
+
+    def margin(self, account: str, *words: object, **more: object) -> Margin | None:
+        """What the exchange says that an order would block."""
+        intent = order(*words, **more)  # type: ignore[arg-type]  # its words
+        return views.margin(self.exchange, account, place_message(AccountId(account), intent, Tag("O"), PLAIN))
 
     def taken(self, *words: object, **more: object) -> Order:
         """Place an order that the exchange takes."""
@@ -94,3 +80,26 @@ class Floor:
             found = self.exchange.book.get(order.number)
         assert found is not None
         return found
+
+
+def order(
+    side: Side,
+    quantity: int,
+    limit: str | None = None,
+    *,
+    trigger: str | None = None,
+    instrument: str = "NSE:INFY",
+    product: Product = Product.MIS,
+    validity: Validity = Validity.DAY,
+    after_market: bool = False,
+) -> OrderIntent:
+    return OrderIntent(
+        side=side,
+        instrument=parse_instrument(instrument),
+        quantity=quantity,
+        limit_price=None if limit is None else Decimal(limit),
+        trigger_price=None if trigger is None else Decimal(trigger),
+        product=product,
+        validity=validity,
+        after_market=after_market,
+    )

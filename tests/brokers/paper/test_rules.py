@@ -11,6 +11,8 @@ from ordo_cli.brokers.paper.behaviours import Behaviour
 from ordo_cli.brokers.paper.codes import REJECTIONS
 from ordo_cli.brokers.paper.exchange import Rules
 from ordo_cli.brokers.paper.hours import Hours
+from ordo_cli.brokers.paper.oracle import received
+from ordo_cli.domain.money import text_of
 from ordo_cli.domain.orders import Product, Side
 from tests.brokers.paper.fakes import Floor
 from tests.fakes import FakeClock
@@ -99,6 +101,50 @@ def test_closing_a_position_needs_no_money(floor: Floor) -> None:
     assert floor.refused("alice", BUY, 2_000)[0] == "MARGIN"
     floor.taken("alice", SELL, 32_000)
     assert floor.refused("alice", SELL, 36_000)[0] == "MARGIN"
+
+
+@pytest.mark.parametrize(
+    ("side", "quantity", "more"),
+    [
+        (BUY, 10_000, {"limit": "1500", "product": Product.CNC}),
+        (BUY, 40_000, {"limit": "1500"}),
+        (SELL, 40_000, {"limit": "1500"}),
+        (BUY, 40_000, {}),
+        (BUY, 40_000, {"trigger": "1510"}),
+        (BUY, 40_000, {"limit": "1500", "after_market": True}),
+        (SELL, 1_755, {"limit": "26000", "instrument": FUTURE, "product": Product.NRML}),
+    ],
+)
+def test_what_is_told_before_an_order_is_what_is_said_when_it_arrives(
+    quiet: Floor, side: Side, quantity: int, more: dict[str, object]
+) -> None:
+    quiet.taken("alice", BUY, 6_000, "1500", product=Product.CNC)
+    told = quiet.margin("alice", side, quantity, **more)
+    assert told is not None
+    sentence = f"needs {text_of(told.needed)} and {text_of(told.available)} is available"
+    assert told.available == 1_000_000
+    assert quiet.refused("alice", side, quantity, **more) == ("MARGIN", sentence)
+
+
+def test_an_order_that_needs_no_money_is_told_so(floor: Floor) -> None:
+    floor.price("1500", depth=None)
+    floor.taken("alice", BUY, 10, product=Product.CNC)
+    floor.taken("alice", BUY, 10)
+    for words in ({"product": Product.CNC}, {"product": Product.MIS}):
+        told = floor.margin("alice", SELL, 10, "1500", **words)
+        assert told is not None
+        assert told.needed == 0
+    half = floor.margin("alice", SELL, 20, "1500")
+    assert half is not None
+    assert half.needed == 3_000
+
+
+def test_asking_what_an_order_would_block_leaves_no_trace(quiet: Floor) -> None:
+    quiet.margin("alice", BUY, 10, "1500")
+    assert quiet.margin("alice", BUY, 10, "1500", instrument="NSE:NOSUCH") is None
+    assert received(quiet.exchange) == []
+    with quiet.exchange.moment() as now:
+        assert list(quiet.exchange.book.of_day("alice", now)) == []
 
 
 def test_the_second_of_two_equal_orders_is_refused_where_that_is_guarded(quiet: Floor) -> None:

@@ -122,6 +122,13 @@ async def test_refuse_may_name_its_code(street: Street) -> None:
     assert refusal.value.reason == "MARGIN"
 
 
+async def test_an_account_told_to_refuse_for_margin_still_tells_the_margin_it_has(street: Street) -> None:
+    async with street.line("refuse=MARGIN") as broker:
+        told = await broker.margin(RESTING)
+    assert told is not None
+    assert told.needed == 14_200 < told.available
+
+
 @pytest.mark.parametrize(("word", "seconds"), [("silent", 1.0), ("silent=0.25", 0.25), ("silent=60", 15.0)])
 async def test_silence_lasts_as_long_as_the_sender_waits(street: Street, word: str, seconds: float) -> None:
     start = street.clock.elapsed()
