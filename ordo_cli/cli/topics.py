@@ -1,5 +1,9 @@
 """The topics of `ordo help`, as text."""
 
+from pathlib import Path
+
+from ordo_cli import deploy
+
 EXIT_CODES = """\
 Exit codes. They are never renumbered.
 
@@ -99,6 +103,12 @@ The whole file is checked before the first order leaves. Run it again and rows t
 the journal, not sent again. Only one run goes at a time, and nothing asks when no terminal is there.
 """
 
+
+def systemd() -> str:
+    """The unit that ships with ordo, as it can be put in place."""
+    return Path(deploy.__file__).with_name("ordo.service").read_text(encoding="utf-8")
+
+
 TOPICS = {
     "exit-codes": EXIT_CODES,
     "environment": ENVIRONMENT,
@@ -106,4 +116,5 @@ TOPICS = {
     "safety": SAFETY,
     "paper": PAPER,
     "batch": BATCH,
+    "systemd": systemd(),
 }

@@ -30,8 +30,9 @@ def test_the_dockerfile_is_clean() -> None:
 def test_the_image_runs_as_nobody_in_particular_and_says_whether_it_is_well() -> None:
     last = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2]
     assert re.search(r"^USER \d+:\d+$", last, re.MULTILINE)
-    assert re.search(r'^HEALTHCHECK .*CMD \["ordo"', last, re.MULTILINE)
+    assert re.search(r'^HEALTHCHECK .*CMD \["python", "-m", "ordo_cli\.deploy\.health"\]$', last, re.MULTILINE)
     assert re.search(r'^ENTRYPOINT \["ordo"\]$', last, re.MULTILINE)
+    assert re.search(r'^CMD \["serve"\]$', last, re.MULTILINE)
 
 
 def test_the_image_gets_every_file_that_its_recipe_copies() -> None:

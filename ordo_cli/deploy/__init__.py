@@ -1,0 +1,1 @@
+"""What running ordo as a service takes beside ordo: a container's first start, metrics, alerts, a systemd unit."""

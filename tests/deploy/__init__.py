@@ -1,0 +1,1 @@
+"""Tests of what ships to run ordo as a service."""
