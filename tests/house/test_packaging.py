@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -59,6 +61,69 @@ def test_every_action_is_pinned_and_nothing_is_permitted_by_default(path: Path) 
     ] == []
     assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
     assert text.count("persist-credentials: false") == text.count("actions/checkout@")
+
+
+def jobs(path: Path) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text())["jobs"]
+    return found
+
+
+def test_every_job_that_runs_the_tests_runs_them_on_the_servers_that_are_named() -> None:
+    """PostgreSQL 15 and Redis 7; and no test may be left out there because a server is missing."""
+    tested = 0
+    for path in WORKFLOWS:
+        for job in jobs(path).values():
+            if not re.search(r"\.ci/(test|run)\b", str(job["steps"])):
+                continue
+            tested += 1
+            images = {name: service["image"] for name, service in job["services"].items()}
+            assert images == {"postgres": "postgres:15-bookworm", "redis": "redis:7-bookworm"}
+            assert all(port.startswith("127.0.0.1:") for each in job["services"].values() for port in each["ports"])
+            assert job["env"]["ORDO_TEST_REQUIRE_SERVICES"] == "1"
+    assert tested == 3
+
+
+def test_both_pythons_are_tested() -> None:
+    [ci] = [path for path in WORKFLOWS if path.name == "ci.yml"]
+    assert jobs(ci)["tests"]["strategy"]["matrix"]["python"] == ["3.12", "3.13"]
+
+
+def test_only_the_jobs_that_publish_may_write_anything() -> None:
+    allowed = {
+        ("publish.yml", "attest"): {"id-token": "write", "attestations": "write"},
+        ("publish.yml", "pypi"): {"id-token": "write"},
+        ("publish.yml", "image"): {"contents": "read", "id-token": "write", "attestations": "write"},
+    }
+    given = {
+        (path.name, name): job["permissions"]
+        for path in WORKFLOWS
+        for name, job in jobs(path).items()
+        if "permissions" in job
+    }
+    assert given == allowed
+
+
+def test_nothing_is_published_that_was_not_tested_and_attested() -> None:
+    [publish] = [path for path in WORKFLOWS if path.name == "publish.yml"]
+    needs = {name: job.get("needs") for name, job in jobs(publish).items()}
+    assert needs == {"build": None, "attest": "build", "pypi": "attest", "image": "attest"}
+    assert ".ci/run" in str(jobs(publish)["build"]["steps"])
+
+
+def test_the_bill_of_materials_names_what_the_image_installs() -> None:
+    """And says the same each time."""
+    asked = [sys.executable, ".ci/sbom.py"]
+    first, second = (subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout for _ in "12")
+    assert first == second
+    told = json.loads(first)
+    names = {each["name"].lower() for each in told["components"]}
+    wanted = [sys.executable, ".ci/requirements.py", "--extra", "postgres", "--extra", "redis", "--extra", "otel"]
+    listed = subprocess.run(wanted, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"^([\w.-]+)==", listed.lower(), re.MULTILINE)) == names
+    refs = {each["bom-ref"] for each in told["components"]} | {told["metadata"]["component"]["bom-ref"]}
+    assert {each["ref"] for each in told["dependencies"]} == refs
+    assert {ref for each in told["dependencies"] for ref in each["dependsOn"]} <= refs
+    assert not names & {"pytest", "mypy", "ruff"}
 
 
 def test_the_workflows_run_only_scripts_that_exist() -> None:
