@@ -13,8 +13,10 @@ def run() -> int:
     """Run the command line of this process and return its exit code."""
     words = sys.argv[1:]
     if "kill" in words:
-        from ordo_cli.press import main as press
-
+        if os.environ.get("ORDO_REMOTE") or any(word.startswith("--remote") for word in words):
+            from ordo_cli.client.press import main as press
+        else:
+            from ordo_cli.press import main as press
         code = press(words, _clean_up)
         if code is not None:
             return code

@@ -14,8 +14,7 @@ with Ordo("http://127.0.0.1:8080", token=os.environ["ORDO_TOKEN"]) as ordo:
 `AsyncOrdo` is the same for asyncio. Neither is loaded before it is asked for: httpx and pydantic cost 150 ms.
 """
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
 if TYPE_CHECKING:
     from ordo_cli.client.aio import AsyncOrdo as AsyncOrdo
     from ordo_cli.client.sync import Ordo as Ordo
