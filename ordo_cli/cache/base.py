@@ -59,14 +59,20 @@ class Wakes:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    async def wait(self) -> bool:
+        """Wait for the next one, or take the one that came meanwhile. False when this was closed."""
+        await self._woken.wait()
+        if self._leave is None:
+            return False
+        self._woken.clear()
+        return True
+
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> str:
-        await self._woken.wait()
-        if self._leave is None:
+        if not await self.wait():
             raise StopAsyncIteration
-        self._woken.clear()
         return self._text
 
 

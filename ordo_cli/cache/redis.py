@@ -52,7 +52,7 @@ class RedisCache:
     @property
     def shared(self) -> bool:
         """Whether the server is at hand just now."""
-        return self._line is not None
+        return self._line is not None and not self._line.ended.done()
 
     async def get(self, key: str) -> bytes | None:
         found = await self._local.get(key)

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ordo_cli import arming, press
+from ordo_cli.cache import KILL
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import Invalid, KillEngaged, NotFound, Refused
@@ -86,6 +87,7 @@ async def engage(desk: Desk, scope: Scope, level: Level = Level.BLOCK, reason: s
     """Stop the scope, exactly as `ordo kill` does it."""
     asked = Press(scope.kind, scope.name, int(level), reason)
     outcome = await asyncio.to_thread(press.engage, desk.home, asked)
+    desk.cache.publish(KILL, str(scope))
     desk.meter.press(scope, level)
     return outcome
 
@@ -138,6 +140,7 @@ async def release(
     await _require_certainty(desk, scope, acknowledged)
     epoch = await desk.store.switches.release(scope, reason)
     await write_file(desk, scope, epoch, stamp)
+    desk.cache.publish(KILL, str(scope))
     row = await desk.store.switches.get(scope)
     if row.engaged:  # pressed after our row and before our file
         arming.disarm(desk.home.run, scope.kind, scope.name)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
+from ordo_cli.cache import Wakes, channel_of
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, Target
 from ordo_cli.domain.errors import LimitExceeded, OrdoError, StoreFailed
@@ -21,7 +23,7 @@ from ordo_cli.services.planning import OnPartial, PlaceRequest, Preview
 from ordo_cli.services.sending import Errand, Watch, send
 
 AT_ONCE = 1000  # legs under way, each with a lock file and a connection of its own
-FOLLOW = 0.1  # seconds between looks at a fan-out that another process is sending
+FOLLOW = 0.1  # seconds between looks at a fan-out that another process is sending, when nothing wakes
 GRACE = 5.0  # seconds that legs on the wire get to finish after the first Ctrl-C
 LOOKS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)  # seconds between looks at the books while waiting
 
@@ -148,12 +150,13 @@ async def _attach(desk: Desk, fan_out: FanOut, watch: Watch) -> FanOut:
     """Follow a fan-out that another process is still sending, for as long as it can need; nothing is sent from here."""
     desk.meter.replayed()
     until = desk.clock.elapsed() + _patience(desk, fan_out.intent) + desk.config.read_timeout
-    while fan_out.outcome is Outcome.PENDING and desk.clock.elapsed() < until and not desk.stopping.is_set():
-        await _sleep(desk, FOLLOW)
-        await startup.wake(desk)
-        after = await desk.store.journal.fan_out(fan_out.id)
-        _tell_changes(fan_out, after, watch)
-        fan_out = replace(after, replayed=True)
+    with desk.cache.subscribe(channel_of(fan_out.id)) as wakes:
+        while fan_out.outcome is Outcome.PENDING and desk.clock.elapsed() < until and not desk.stopping.is_set():
+            await _sleep(desk, FOLLOW, wakes)
+            await startup.wake(desk)
+            after = await desk.store.journal.fan_out(fan_out.id)
+            _tell_changes(fan_out, after, watch)
+            fan_out = replace(after, replayed=True)
     return fan_out
 
 
@@ -227,12 +230,14 @@ def _patience(desk: Desk, intent: OrderIntent) -> float:
     return desk.config.deadline_resting if resting else desk.config.deadline_marketable
 
 
-async def _sleep(desk: Desk, seconds: float) -> None:
-    """Sleep, and wake when the user stops."""
-    stopping = asyncio.ensure_future(desk.stopping.wait())
-    resting = asyncio.ensure_future(desk.clock.sleep(seconds))
+async def _sleep(desk: Desk, seconds: float, wakes: Wakes | None = None) -> None:
+    """Sleep, and wake when the user stops or somebody says that there may be something to see."""
+    causes: list[Coroutine[Any, Any, object]] = [desk.stopping.wait(), desk.clock.sleep(seconds)]
+    if wakes is not None:
+        causes.append(wakes.wait())
+    waiting = [asyncio.ensure_future(each) for each in causes]
     try:
-        await asyncio.wait({stopping, resting}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        stopping.cancel()
-        resting.cancel()
+        for each in waiting:
+            each.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from ordo_cli import press
+from ordo_cli.cache import KILL
 from ordo_cli.desk import Desk
 from ordo_cli.domain.kill import Level, Scope, ScopeKind
 
@@ -17,4 +18,6 @@ async def write_down(desk: Desk) -> int:
         reason = f"{asked.reason} ({when})" if asked.reason else when
         await desk.store.switches.engage(Scope(ScopeKind(asked.kind), asked.name), Level(asked.level), reason)
         press.forget(note)
+    if noted:
+        desk.cache.publish(KILL)
     return len(noted)

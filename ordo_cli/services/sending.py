@@ -15,6 +15,7 @@ from typing import Any
 
 from ordo_cli import log
 from ordo_cli.brokers.base import Broker, BrokerSpec, Permit
+from ordo_cli.cache import KILL, Wakes
 from ordo_cli.desk import Desk
 from ordo_cli.domain import matching
 from ordo_cli.domain.accounts import Account
@@ -203,9 +204,19 @@ async def _claim(desk: Desk, errand: Errand, broker: Broker) -> tuple[Leg, float
 async def _pause(desk: Desk, errand: Errand, seconds: float) -> None:
     """Wait, but wake at once when the switch is pulled or the user stops."""
     until = desk.clock.elapsed() + seconds
-    while (left := until - desk.clock.elapsed()) > 0:
-        _still_wanted(desk, errand)
-        await desk.clock.sleep(min(left, LOOK_AGAIN))
+    with desk.cache.subscribe(KILL) as wakes:
+        while (left := until - desk.clock.elapsed()) > 0:
+            _still_wanted(desk, errand)
+            await _rest_or_wake(desk, min(left, LOOK_AGAIN), wakes)
+
+
+async def _rest_or_wake(desk: Desk, seconds: float, wakes: Wakes) -> None:
+    woken, resting = asyncio.ensure_future(wakes.wait()), asyncio.ensure_future(desk.clock.sleep(seconds))
+    try:
+        await asyncio.wait({woken, resting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        woken.cancel()
+        resting.cancel()
 
 
 def _still_wanted(desk: Desk, errand: Errand) -> None:
