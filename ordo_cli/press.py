@@ -43,13 +43,15 @@ class Usage(Exception):
 class Press:
     """What one `ordo kill` asks for."""
 
-    __slots__ = ("home", "json", "kind", "level", "name", "orphans", "protective", "reason")
+    __slots__ = ("actor", "home", "json", "kind", "level", "name", "orphans", "protective", "reason", "request")
 
     def __init__(self, kind: str = "global", name: str = "", level: int = BLOCK, reason: str = "") -> None:
         self.kind = kind
         self.name = name
         self.level = level
         self.reason = reason
+        self.actor = ACTOR
+        self.request: str | None = None  # the HTTP request that it came by
         self.home: str | None = None
         self.json = False
         self.protective = False  # cancel stops that protect a position too
@@ -279,7 +281,8 @@ def _write_row(home: "Home", press: Press, at: float, there: bool) -> bool:
     def body() -> "Body[bool]":
         if not there and not (yield from names_something(press.kind, press.name)):
             return False
-        yield from engage_body(press.kind, press.name, press.level, press.reason or None, ACTOR, at)
+        what = press.kind, press.name, press.level, press.reason or None
+        yield from engage_body(*what, press.actor, at, press.request)
         return True
 
     return run_now(_database(home), body(), RECORD_S)
@@ -331,7 +334,8 @@ def _note(run: str, press: Press, at: float) -> str | None:
     except OSError:
         return None
     try:
-        os.write(descriptor, press.reason.encode("utf-8", "replace"))
+        who = "" if press.actor == ACTOR else f"by {press.actor}"
+        os.write(descriptor, " ".join(word for word in (press.reason, who) if word).encode("utf-8", "replace"))
     except OSError:
         pass
     finally:

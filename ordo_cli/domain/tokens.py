@@ -9,7 +9,8 @@ from enum import StrEnum
 
 from ordo_cli.domain.accounts import EVERYONE, Account, AccountId, Target
 from ordo_cli.domain.errors import Invalid, NotAllowed
-from ordo_cli.domain.money import shown
+from ordo_cli.domain.legs import Problem
+from ordo_cli.domain.money import shown, text_of
 from ordo_cli.domain.patterns import later
 from ordo_cli.domain.values import dataclass, field
 
@@ -89,6 +90,20 @@ class Rights:
                 f"this token is not for {', '.join(strange)}; nothing was done",
                 hint=f"it is for {' '.join(map(str, self.accounts))}: name only accounts of those",
             )
+
+    def beyond(self, values: Iterable[Decimal | None]) -> Problem | None:
+        """What speaks against legs that are worth so much together; a value that nobody knows may be any."""
+        if self.max_value is None:
+            return None
+        known = list(values)
+        total = sum((value for value in known if value is not None), Decimal(0))
+        cap = f"this token may send up to ₹{text_of(self.max_value)} in one fan-out"
+        if None in known:
+            return Problem("TOKEN_VALUE_MAX", f"what a leg is worth is not known, and {cap}", "give it a limit price")
+        if total <= self.max_value:
+            return None
+        worth = f"all legs together are worth ₹{text_of(round(total, 2))}"
+        return Problem("TOKEN_VALUE_MAX", f"{worth}; {cap}", "send less, or use a token with a higher --max-value")
 
 
 FULL = Rights(frozenset(TokenScope))

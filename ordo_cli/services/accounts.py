@@ -20,8 +20,10 @@ from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.kill import scopes_over
 from ordo_cli.domain.limits import RULES
 from ordo_cli.domain.money import parse_price, shown
+from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.secrets import check_value
+from ordo_cli.services import covered
 from ordo_cli.services.setup import Step, arm_new, fresh, initialise
 
 
@@ -53,6 +55,7 @@ async def add(desk: Desk, name: str, broker: str, wishes: Wishes, credentials: M
 
     Gives the steps of that set-up. Raises Invalid before anything is written when something makes no sense.
     """
+    desk.rights.require_all_of_it()
     spec = desk.find(broker)
     account = _wished(Account(AccountId(name), BrokerName(broker)), wishes)
     _check(account, spec, wishes)
@@ -73,6 +76,7 @@ async def add(desk: Desk, name: str, broker: str, wishes: Wishes, credentials: M
 
 async def edit(desk: Desk, name: str, wishes: Wishes, credentials: Mapping[str, str]) -> Account:
     """Change an account. New groups bring their arming files with them."""
+    desk.rights.require_all_of_it()
     before = await desk.store.accounts.get(AccountId(name))
     spec = desk.spec(before)
     account = _wished(before, wishes)
@@ -88,6 +92,7 @@ async def edit(desk: Desk, name: str, wishes: Wishes, credentials: Mapping[str, 
 
 async def enable(desk: Desk, name: str, enabled: bool) -> Account:
     """Let an account take part again, or leave it out."""
+    desk.rights.require_all_of_it()
     account = replace(await desk.store.accounts.get(AccountId(name)), enabled=enabled)
     await desk.store.accounts.save(account)
     return account
@@ -98,6 +103,7 @@ async def remove(desk: Desk, name: str) -> None:
 
     Its arming file stays, so that a switch pressed for it still holds should it come back.
     """
+    desk.rights.require_all_of_it()
     account = await desk.store.accounts.get(AccountId(name))
     unsettled = await desk.store.journal.unsettled(account.id)
     if unsettled:
@@ -116,12 +122,15 @@ async def remove(desk: Desk, name: str) -> None:
 
 
 async def everyone(desk: Desk) -> list[tuple[Account, Mode]]:
-    """All accounts, each with its mode."""
-    return [(account, desk.spec(account).mode) for account in await desk.store.accounts.all()]
+    """All accounts that the rights reach, each with its mode."""
+    desk.rights.require(TokenScope.READ)
+    return [(account, desk.spec(account).mode) for account in await covered.accounts(desk)]
 
 
 async def describe(desk: Desk, name: str) -> Described:
     """One account and all that bears on it."""
+    desk.rights.require(TokenScope.READ)
+    await covered.require(desk, [AccountId(name)])
     account = await desk.store.accounts.get(AccountId(name))
     spec = desk.spec(account)
     book = config.load(desk.home).limits  # read again: this very command may have changed one
@@ -142,6 +151,7 @@ async def set_value(desk: Desk, path: str, text: str) -> None:
             "a password among the words of a command can be read by everybody on this machine",
             hint=f"set {config.variable_of(path)} instead, or write it into the file: ordo config path",
         )
+    desk.rights.require_all_of_it()
     before = _value(desk, path)
     if text == config.DEFAULT:
         config.reset(desk.home, desk.disk, path)

@@ -35,6 +35,7 @@ async def rows(
     limit: int = 50,
 ) -> list[Line]:
     """The latest rows that fit, oldest first. Ids may be shortened to their beginning."""
+    desk.rights.require_all_of_it()
     if limit < 1:
         raise Invalid("the limit is at least 1")
     filters: Filters = {}
@@ -51,6 +52,7 @@ async def rows(
 
 async def verify(desk: Desk, anchors: str | None = None) -> Verdict:
     """Follow the whole chain, and compare it with the anchors in a file or in all files of a folder."""
+    desk.rights.require_all_of_it()
     known = [] if anchors is None else _anchors(anchors, _origin(desk))
     return await desk.store.audit.verify(known)
 
@@ -60,6 +62,7 @@ async def export(desk: Desk, path: str, anchor_path: str | None = None) -> Expor
 
     Raises Invalid when the file exists, and when the chain does not hold: a copy of a broken chain proves nothing.
     """
+    desk.rights.require_all_of_it()
     checker = Checker()
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -19,6 +19,7 @@ from ordo_cli.domain.kill import GLOBAL
 from ordo_cli.domain.legs import Block, Problem
 from ordo_cli.domain.limits import Limits
 from ordo_cli.domain.orders import OrderIntent
+from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, field, replace
 from ordo_cli.services import orders
 from ordo_cli.services.planning import PlaceRequest
@@ -70,6 +71,7 @@ class Report:
 
 async def judge(desk: Desk, rows: Sequence[Row], faults: Sequence[Fault]) -> Judged:
     """Hold the rows against the accounts, their brokers and their limits; the faults of reading are kept."""
+    desk.rights.require(TokenScope.TRADE)
     desk.config.require_trusted()
     bench = _Bench(desk, await desk.store.accounts.all())
     found = list(faults)
@@ -95,6 +97,7 @@ async def run(
     A row that was sent before under its key repeats its answer and sends nothing. The kill switch, a journal that
     cannot be written and a stop by the user end the run; what one row meets does not keep the next from going.
     """
+    desk.rights.require(TokenScope.TRADE)
     keys = keys_of(rows, batch, market.trading_day(desk.clock.now()))
     results: list[Result] = []
     async with desk.locks.only_one("batch"):
@@ -187,7 +190,9 @@ class _Bench:
     def _choose(self, targets: tuple[Target, ...]) -> list[tuple[Account, int | None]] | OrdoError:
         if targets not in self._chosen:
             try:
-                self._chosen[targets] = choose(self.accounts, targets)
+                found = choose(self.accounts, targets)
+                self.desk.rights.require_accounts(account for account, _ in found)
+                self._chosen[targets] = found
             except OrdoError as error:
                 self._chosen[targets] = error
         return self._chosen[targets]

@@ -16,11 +16,14 @@ from ordo_cli.domain.journal import OperationTerms, Wait
 from ordo_cli.domain.kill import Scope
 from ordo_cli.domain.legs import CANCEL_MOVES, Cancel, Leg, LegId, Problem, Submission
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport
+from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass
+from ordo_cli.services import covered
 
 TRIES = 5
 LOOKS = (0.05, 0.25, 0.5, 1.0)  # seconds between looks at the book after a cancel was taken
 OPERABLE = frozenset({Submission.ACKED})
+MAY_CANCEL = (TokenScope.CANCEL, TokenScope.TRADE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ async def cancel_leg(desk: Desk, leg_id: str) -> Cancelled:
 
     Raises Refused for a leg that is not known to be at its broker, or has ended already.
     """
-    _, leg = await desk.store.journal.leg(leg_id)
+    desk.rights.require(*MAY_CANCEL)
+    _, leg = await covered.leg(desk, leg_id)
     if leg.submission not in OPERABLE or leg.broker_order_id is None:
         raise Refused(f"leg {leg.id} is {leg.state}: there is no known order to cancel", hint=_what_helps(leg))
     if leg.settled:
@@ -55,6 +59,8 @@ async def cancel_leg(desk: Desk, leg_id: str) -> Cancelled:
 
 async def cancel_order(desk: Desk, account: Account, order_id: BrokerOrderId) -> Cancelled:
     """Cancel an order by its broker's id, whether ordo placed it or not."""
+    desk.rights.require(*MAY_CANCEL)
+    desk.rights.require_accounts([account])
     known = await desk.store.journal.by_order_ids(account.id, [order_id])
     leg = (await desk.store.journal.leg(known[order_id]))[1] if order_id in known else None
     if leg is None:
@@ -65,13 +71,17 @@ async def cancel_order(desk: Desk, account: Account, order_id: BrokerOrderId) ->
 
 async def cancel_fan_out(desk: Desk, fan_out_id: str) -> list[Cancelled]:
     """Cancel every leg of a fan-out that still works, accounts side by side."""
-    fan_out = await desk.store.journal.fan_out(fan_out_id)
+    desk.rights.require(*MAY_CANCEL)
+    fan_out = await covered.fan_out(desk, fan_out_id)
     return await _together(desk, working_legs(fan_out))
 
 
 async def cancel_all(desk: Desk, targets: Sequence[Target]) -> list[Cancelled]:
     """Cancel every working order that ordo placed for these accounts."""
-    chosen = {account.id for account, _ in choose(await desk.store.accounts.all(), targets)}
+    desk.rights.require(*MAY_CANCEL)
+    accounts = [account for account, _ in choose(await desk.store.accounts.all(), targets)]
+    desk.rights.require_accounts(accounts)
+    chosen = {account.id for account in accounts}
     unsettled = await desk.store.journal.unsettled()
     return await _together(desk, [leg for _, leg in unsettled if leg.account in chosen and _works(leg)])
 
@@ -79,9 +89,10 @@ async def cancel_all(desk: Desk, targets: Sequence[Target]) -> list[Cancelled]:
 async def find_order(desk: Desk, word: str, account: str | None) -> tuple[Account, BrokerOrderId] | LegId:
     """What the user means by an order: a leg of ours, or with an account, a broker's order id."""
     if account is not None:
+        await covered.require(desk, [AccountId(account)])
         return await desk.store.accounts.get(AccountId(account)), BrokerOrderId(word)
     try:
-        return (await desk.store.journal.leg(word))[1].id
+        return (await covered.leg(desk, word))[1].id
     except NotFound as error:
         raise NotFound(
             error.message, hint="for an order that ordo did not place, name its account: --account A"
@@ -95,6 +106,7 @@ async def cancel_each(
 
     `announce` is told the accounts before anything is asked of a broker. Raises NotFound when nothing was found at all.
     """
+    desk.rights.require(*MAY_CANCEL)
     found: list[tuple[Account, BrokerOrderId, Leg | None]] = []
     failed: list[Cancelled] = []
     missing: NotFound | None = None

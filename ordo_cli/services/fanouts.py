@@ -8,7 +8,8 @@ from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import AccountId
 from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.legs import Leg
-from ordo_cli.services import reconcile
+from ordo_cli.domain.tokens import TokenScope
+from ordo_cli.services import covered, reconcile
 from ordo_cli.services.orders import Until, reached
 from ordo_cli.services.startup import wake
 
@@ -17,20 +18,23 @@ EVERY = 1.0  # seconds between two looks of a watch
 
 async def recent(desk: Desk, limit: int = 20, account: AccountId | None = None) -> list[FanOut]:
     """The newest fan-outs first, optionally those with a leg of one account."""
+    desk.rights.require(TokenScope.READ)
     await wake(desk)
-    return await desk.store.journal.fan_outs(limit, account)
+    return await covered.fan_outs(desk, limit, account)
 
 
 async def show(desk: Desk, fan_out_id: str) -> FanOut:
     """One fan-out as the journal has it, by its id or the beginning of it."""
+    desk.rights.require(TokenScope.READ)
     await wake(desk)
-    return await desk.store.journal.fan_out(fan_out_id)
+    return await covered.fan_out(desk, fan_out_id)
 
 
 async def leg(desk: Desk, leg_id: str) -> tuple[FanOut, Leg]:
     """One leg by its id or the beginning of it, with the fan-out it belongs to."""
+    desk.rights.require(TokenScope.READ)
     await wake(desk)
-    return await desk.store.journal.leg(leg_id)
+    return await covered.leg(desk, leg_id)
 
 
 async def watch(desk: Desk, fan_out_id: str, until: Until = Until.TERMINAL) -> AsyncIterator[FanOut]:

@@ -12,6 +12,7 @@ from ordo_cli.domain.accounts import Account, Target, choose
 from ordo_cli.domain.errors import Invalid, NotFound
 from ordo_cli.domain.instruments import Instrument, InstrumentId
 from ordo_cli.domain.portfolio import Quote
+from ordo_cli.domain.tokens import TokenScope
 
 if TYPE_CHECKING:
     from ordo_cli.brokers.base import Broker
@@ -41,6 +42,7 @@ async def set_price(desk: Desk, instrument: InstrumentId, price: Decimal | None)
     """Fix a price at the paper exchange, to rehearse with; None lets it move again. Raises NotFound or Invalid."""
     from ordo_cli.brokers import paper  # only the paper exchange can be told a price, so only it is loaded
 
+    desk.rights.require(TokenScope.ADMIN)
     tools = Tools(desk.clock, desk.chance, Path(desk.home.data), options=desk.config.brokers.get("paper", {}))
     await paper.set_price(tools, instrument, price)
 
@@ -51,14 +53,16 @@ async def _line(desk: Desk, name: str | None) -> Broker:
 
 async def _teller(desk: Desk, name: str | None) -> Account:
     """The account that is asked: the one named, else the first whose broker gives quotes."""
+    desk.rights.require(TokenScope.READ, TokenScope.TRADE)
     accounts = await desk.store.accounts.all()
     if name is not None:
         chosen = choose(accounts, [Target(name)])
+        desk.rights.require_accounts(account for account, _ in chosen)
         if len(chosen) != 1:
             raise Invalid("prices are asked of a single account", hint="--account alice")
         only: Account = chosen[0][0]
         return only
     for account in accounts:
-        if account.enabled and desk.spec(account).capabilities(account).quotes:
+        if account.enabled and desk.rights.covers(account) and desk.spec(account).capabilities(account).quotes:
             return account
     raise NotFound("no account can tell prices", hint="add one: ordo account add alice --broker paper")

@@ -14,13 +14,15 @@ from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import Invalid, KillEngaged, NotFound, Refused
 from ordo_cli.domain.kill import GLOBAL, Level, Scope, Switch, covers, scopes_over
 from ordo_cli.domain.legs import Leg, Submission
-from ordo_cli.domain.values import dataclass
+from ordo_cli.domain.tokens import FULL, TokenScope
+from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.press import Outcome, Press
-from ordo_cli.services import presses
+from ordo_cli.services import covered, presses
 
 if TYPE_CHECKING:
     from ordo_cli.services.sweep import SweepReport
 
+MAY_LOOK = (TokenScope.READ, TokenScope.KILL_ENGAGE, TokenScope.KILL_RELEASE)
 DOUBT = frozenset({Submission.UNKNOWN, Submission.DISPUTED})
 
 
@@ -84,8 +86,10 @@ class KillState:
 
 
 async def engage(desk: Desk, scope: Scope, level: Level = Level.BLOCK, reason: str = "") -> Outcome:
-    """Stop the scope, exactly as `ordo kill` does it."""
+    """Stop the scope, exactly as `ordo kill` does it. Whoever may press may press any scope: it is the safe side."""
+    desk.rights.require(TokenScope.KILL_ENGAGE)
     asked = Press(scope.kind, scope.name, int(level), reason)
+    asked.actor, asked.request = desk.actor, desk.request_id
     outcome = await asyncio.to_thread(press.engage, desk.home, asked)
     desk.cache.publish(KILL, str(scope))
     desk.meter.press(scope, level)
@@ -98,11 +102,22 @@ async def sweep(
     """Clean up under a scope that is engaged already."""
     from ordo_cli.services.sweep import sweep  # the engine: 10 ms that looking at the switch need not pay
 
+    desk.rights.require(TokenScope.KILL_ENGAGE)
+    desk = replace(desk, rights=FULL)  # what a press cancels and closes is not asked about a second time
     return await sweep(desk, scope, level, include_protective=include_protective, foreign=foreign)
 
 
 async def state(desk: Desk) -> KillState:
-    """How the switch stands, by the files and by the rows; where one cannot be read, it counts as engaged."""
+    """How the switch stands, by the files and by the rows; where one cannot be read, it counts as engaged.
+
+    Rights that do not reach every account see the scopes over theirs.
+    """
+    desk.rights.require(*MAY_LOOK)
+    found = await _state(desk)
+    return _reached(found, await covered.accounts(desk)) if desk.rights.limited else found
+
+
+async def _state(desk: Desk) -> KillState:
     accounts = await desk.store.accounts.all()
     rows = {switch.scope: switch for switch in await desk.store.switches.all()}
     listed = sorted({GLOBAL, *rows, *(scope for account in accounts for scope in scopes_over(account))}, key=_order)
@@ -124,6 +139,8 @@ async def release(
     `stamp` is that of the state which the user saw. Raises Refused while a leg of the scope is unknown or disputed and
     not acknowledged, and KillEngaged when the switch was pressed meanwhile: a press always wins.
     """
+    desk.rights.require(TokenScope.KILL_RELEASE)
+    await _require_reach(desk, scope)
     if not reason.strip():
         raise Invalid("a release needs a reason", hint="--reason TEXT")
     _require_owner(desk)
@@ -132,7 +149,7 @@ async def release(
     arming.ready(desk.home.run)
     stamp = arming.pressed(desk.home.run)
     await presses.write_down(desk)
-    standing = next((each for each in (await state(desk)).scopes if each.scope == scope), None)
+    standing = next((each for each in (await _state(desk)).scopes if each.scope == scope), None)
     if standing is None:
         raise NotFound(f"there is no {scope}", hint="see: ordo kill status")
     if not standing.engaged:
@@ -150,9 +167,31 @@ async def release(
 
 async def doubtful(desk: Desk, scope: Scope) -> list[Leg]:
     """The legs under this scope of which nobody knows what became."""
-    covered = {account.id for account in await desk.store.accounts.all() if covers(scope, account)}
-    legs = [leg for _, leg in await desk.store.journal.unsettled()]
-    return [leg for leg in legs if leg.account in covered and leg.submission in DOUBT]
+    desk.rights.require(*MAY_LOOK)
+    under = {account.id for account in await desk.store.accounts.all() if covers(scope, account)}
+    legs = [leg for _, leg in await covered.unsettled(desk)]
+    return [leg for leg in legs if leg.account in under and leg.submission in DOUBT]
+
+
+async def _require_reach(desk: Desk, scope: Scope) -> None:
+    """Raises NotAllowed when a release would let an account send that the rights do not reach."""
+    if not desk.rights.limited:
+        return
+    under = [account for account in await desk.store.accounts.all() if covers(scope, account)]
+    desk.rights.require_accounts(under)
+    if not under:
+        desk.rights.require_all_of_it()
+
+
+def _reached(found: KillState, accounts: Collection[Account]) -> KillState:
+    """What of the switch concerns these accounts."""
+    over, names = {scope for account in accounts for scope in scopes_over(account)}, {each.id for each in accounts}
+    return replace(
+        found,
+        scopes=tuple(each for each in found.scopes if each.scope in over | {GLOBAL}),
+        accounts=tuple(each for each in found.accounts if each.account in names),
+        unwritten=tuple(word for word in found.unwritten if word in {str(scope) for scope in over | {GLOBAL}}),
+    )
 
 
 async def _require_certainty(desk: Desk, scope: Scope, acknowledged: Collection[str]) -> None:

@@ -11,7 +11,9 @@ from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.legs import Evidence, Leg, Problem, Submission
 from ordo_cli.domain.orders import BrokerOrderId, OrderReport, OrderState
 from ordo_cli.domain.portfolio import Position
+from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, replace
+from ordo_cli.services import covered
 from ordo_cli.services.startup import wake
 
 OPEN_QUESTION = frozenset({Submission.UNKNOWN, Submission.DISPUTED})
@@ -30,8 +32,9 @@ class Dossier:
 
 async def dossier(desk: Desk, leg_id: str) -> Dossier:
     """All that there is to see about an open question. Raises Refused when the leg is none."""
+    desk.rights.require(TokenScope.READ)
     await wake(desk)
-    fan_out, leg = await desk.store.journal.leg(leg_id)
+    fan_out, leg = await covered.leg(desk, leg_id)
     _require_question(leg)
     account = await desk.store.accounts.get(leg.account)
     try:
@@ -47,6 +50,7 @@ async def resolve(desk: Desk, leg_id: str, *, reason: str, broker_id: str | None
     Raises Invalid without a reason or for an order that cannot be this leg, Refused when the book cannot be read, or
     shows the very order that is said to be absent.
     """
+    desk.rights.require(TokenScope.ADMIN)
     if not reason.strip():
         raise Invalid(
             "a reason is needed: it is what the audit will show", hint='--reason "seen at the dealer\'s desk"'

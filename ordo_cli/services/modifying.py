@@ -15,8 +15,13 @@ from ordo_cli.domain.journal import DayUse, Wait
 from ordo_cli.domain.kill import scopes_over
 from ordo_cli.domain.legs import Block, Leg, Problem, Submission
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent
+from ordo_cli.domain.portfolio import Quote
+from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import replace
+from ordo_cli.services import covered
 from ordo_cli.services.cancelling import operation_terms
+
+OUT = frozenset({Submission.PLANNED, Submission.SENDING, Submission.NOT_SENT, Submission.ACKED, Submission.UNKNOWN})
 
 
 async def modify(desk: Desk, leg_id: str, changes: Changes, *, confirmed: bool = False) -> Leg:
@@ -24,7 +29,8 @@ async def modify(desk: Desk, leg_id: str, changes: Changes, *, confirmed: bool =
 
     Raises KillEngaged, LimitExceeded, Rejected, and NoAnswer when the change may or may not have happened.
     """
-    fan_out, leg = await desk.store.journal.leg(leg_id)
+    desk.rights.require(TokenScope.TRADE)
+    fan_out, leg = await covered.leg(desk, leg_id)
     if leg.submission is not Submission.ACKED or leg.broker_order_id is None or leg.settled:
         raise Refused(f"leg {leg.id} is {leg.state}: there is nothing to change", code="ALREADY_DONE")
     account = await desk.store.accounts.get(leg.account)
@@ -86,9 +92,18 @@ async def _judge(desk: Desk, account: Account, fan_out: FanOut, leg: Leg, change
         # No margin: a change blocks only the difference to what its order blocks already, which no broker tells.
     )
     against = [objection for objection in checks.objections(case) if not (objection.soft and confirmed)]
-    if against:
-        problem = against[0].problem
+    beyond = desk.rights.beyond(_values(fan_out, leg, intent, case.quote))
+    if against or beyond is not None:
+        problem = against[0].problem if against else beyond
+        assert problem is not None
         raise LimitExceeded(problem.message, hint=problem.hint, code=problem.code)
+
+
+def _values(fan_out: FanOut, leg: Leg, intent: OrderIntent, quote: Quote | None) -> list[Decimal | None]:
+    """What the legs of the fan-out that are or may be out would be worth with the change."""
+    others = [each for each in fan_out.legs if each.id != leg.id and each.submission in OUT]
+    shares = (replace(fan_out.intent, quantity=each.quantity, disclosed=None) for each in others)
+    return [checks.value_of(each, quote) for each in (intent, *shares)]
 
 
 def changed(intent: OrderIntent, changes: Changes) -> OrderIntent:

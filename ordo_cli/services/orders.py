@@ -17,6 +17,7 @@ from ordo_cli.domain.fanouts import FanOut, Fate, Outcome, fate
 from ordo_cli.domain.legs import Leg, Purpose, Submission
 from ordo_cli.domain.orders import OrderIntent, OrderType, Side
 from ordo_cli.domain.portfolio import Position
+from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.services import cancelling, planning, reconcile, reducing, startup
 from ordo_cli.services.planning import OnPartial, PlaceRequest, Preview
@@ -50,6 +51,7 @@ class Placed:
 
 async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     """What the request would do, without doing it."""
+    desk.rights.require(TokenScope.TRADE)
     return await planning.preview(desk, request)
 
 
@@ -62,6 +64,7 @@ async def place(
     nothing was sent and the key is still free.
     """
     began = desk.clock.elapsed()
+    desk.rights.require(TokenScope.TRADE)
     await startup.wake(desk)
     key = planning.key_for(desk, request)
     before = await desk.store.journal.replay(desk.actor, request.verb, key, planning.fingerprint_of(request))
@@ -78,8 +81,7 @@ async def place(
         raise
     windows = None if request.allow_duplicate or request.purpose is Purpose.CLOSE else planning.windows(desk, plan)
     desk.failpoint("planned")
-    draft = replace(planning.draft(desk, plan, key), request_id=desk.request_id)
-    fan_out = await desk.store.journal.open(draft, duplicate_window=windows)
+    fan_out = await desk.store.journal.open(planning.draft(desk, plan, key), duplicate_window=windows)
     desk.failpoint("opened")
     show(fan_out)
     if fan_out.replayed:

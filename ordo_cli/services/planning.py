@@ -123,6 +123,7 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
         desk.config.require_trusted()
     chosen = choose(await desk.store.accounts.all(), request.targets, even_disabled=closing)
     accounts = [account for account, _ in chosen]
+    desk.rights.require_accounts(accounts)
     mode = _one_mode(desk, accounts)
     if not closing:
         desk.gate.stamps([GLOBAL])
@@ -179,6 +180,7 @@ def draft(desk: Desk, plan: Preview, key: str) -> FanOut:
         intent=request.intent,
         created_at=desk.clock.now(),
         legs=legs,
+        request_id=desk.request_id,
     )
 
 
@@ -367,6 +369,11 @@ def _day_limits(case: Case) -> DayLimits:
     return DayLimits(limits.day_orders_max, limits.day_value_max, limits.open_orders_max, hints)
 
 
+def _counts(value: Decimal | None, proposal: Proposal) -> bool:
+    """Whether a token's cap looks at it: a leg of unknown value that will not be sent is no matter."""
+    return value is not None or proposal.problem(confirmed=True) is None
+
+
 def _too_big(desk: Desk, request: PlaceRequest, proposals: Sequence[Proposal]) -> Problem | None:
     """The strictest limit on the whole fan-out that any of its accounts has."""
     if request.purpose is not Purpose.ENTRY:
@@ -377,7 +384,8 @@ def _too_big(desk: Desk, request: PlaceRequest, proposals: Sequence[Proposal]) -
         maximum = desk.config.limits.for_account(proposal.account, paper).value_fanout_max
         if maximum is not None and (strictest is None or maximum < strictest[0]):
             strictest = maximum, proposal.account
-    if strictest is None:
-        return None
     values = [proposal.value for proposal in proposals]
+    beyond = desk.rights.beyond(value for value, each in zip(values, proposals, strict=True) if _counts(value, each))
+    if beyond is not None or strictest is None:
+        return beyond
     return checks.fan_out_too_big(values, strictest[0], desk.config.limits.where("value_fanout_max", strictest[1]))

@@ -11,8 +11,10 @@ from ordo_cli.domain.errors import NotFound, OrdoError
 from ordo_cli.domain.legs import Leg, LegId, Problem
 from ordo_cli.domain.orders import OrderReport
 from ordo_cli.domain.portfolio import Funds, Holding, Position, Trade
+from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass
-from ordo_cli.services.targets import EVERYTHING, chosen
+from ordo_cli.services import covered
+from ordo_cli.services.targets import EVERYTHING
 
 if TYPE_CHECKING:
     from ordo_cli.brokers.base import Broker
@@ -88,6 +90,8 @@ async def orders(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolid
 
 async def in_book(desk: Desk, leg: Leg) -> Row[Booked] | Problem | None:
     """How the broker's book shows this leg now: its row, why it cannot be read, or None when it is not there."""
+    desk.rights.require(TokenScope.READ)
+    await covered.require(desk, [leg.account])
     if leg.broker_order_id is None:
         return None
     try:
@@ -104,7 +108,8 @@ async def in_book(desk: Desk, leg: Leg) -> Row[Booked] | Problem | None:
 async def _consolidated[T](
     desk: Desk, targets: Iterable[Target], read: Callable[[Broker], Awaitable[Sequence[T]]]
 ) -> Consolidated[T]:
-    accounts = await chosen(desk, targets)
+    desk.rights.require(TokenScope.READ)
+    accounts = await covered.seen(desk, targets)
     answers = await asyncio.gather(*(_one(desk, account, read) for account in accounts))
     rows: list[Row[T]] = []
     failures: list[Failure] = []

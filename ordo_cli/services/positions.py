@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Target
 from ordo_cli.domain.instruments import InstrumentId
+from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.services.sweep import SweepReport, Wish, clean
 from ordo_cli.services.targets import EVERYTHING, chosen
 
@@ -18,4 +19,7 @@ async def close(
 
     Ordo's own open orders in those instruments go first: one of them could open again what was just closed.
     """
-    return await clean(desk, await chosen(desk, targets), Wish(flatten=True, instrument=instrument))
+    desk.rights.require(TokenScope.TRADE)
+    accounts = await chosen(desk, targets)
+    desk.rights.require_accounts(accounts)
+    return await clean(desk, accounts, Wish(flatten=True, instrument=instrument))

@@ -19,8 +19,9 @@ from ordo_cli.domain.legs import Evidence, FanOutId, Leg, LegId, Problem, Submis
 from ordo_cli.domain.matching import Finding
 from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderReport, Tag
 from ordo_cli.domain.tags import is_ours
+from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, field, replace
-from ordo_cli.services import spilled
+from ordo_cli.services import covered, spilled
 from ordo_cli.services.startup import wake
 
 APART = 2.0  # seconds between the two looks that a match without a tag needs
@@ -85,10 +86,12 @@ async def reconcile(
 
     With a fan-out, only its legs are looked at. Without, orders that carry a tag of ours and have no leg are adopted.
     """
+    desk.rights.require(TokenScope.READ, TokenScope.TRADE, TokenScope.CANCEL)
+    await covered.require(desk, accounts or ())
     await wake(desk)
-    wanted = None if fan_out_id is None else (await desk.store.journal.fan_out(fan_out_id)).id
-    pairs = [pair for pair in await desk.store.journal.unsettled() if wanted in (None, pair[0].id)]
-    known = {account.id: account for account in await desk.store.accounts.all()}
+    wanted = None if fan_out_id is None else (await covered.fan_out(desk, fan_out_id)).id
+    pairs = [pair for pair in await covered.unsettled(desk) if wanted in (None, pair[0].id)]
+    known = {account.id: account for account in await covered.accounts(desk)}
     if accounts is None:
         accounts = list(known) if wanted is None else {leg.account for _, leg in pairs}
     answers = spilled.answers(desk)

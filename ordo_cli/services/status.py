@@ -14,8 +14,9 @@ from ordo_cli.domain.journal import DayUse
 from ordo_cli.domain.kill import Level, Scope
 from ordo_cli.domain.legs import FanOutId, Leg, LegId, Submission
 from ordo_cli.domain.orders import Side
+from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass
-from ordo_cli.services import kill
+from ordo_cli.services import covered, kill
 from ordo_cli.services.kill import KillState
 
 if TYPE_CHECKING:
@@ -77,10 +78,11 @@ class Status:
 
 async def status(desk: Desk) -> Status:
     """How everything stands, from the journal and the arming files alone."""
+    desk.rights.require(TokenScope.READ)
     now = desk.clock.now()
     day = market.trading_day(now)
-    accounts = await desk.store.accounts.all()
-    unsettled = await desk.store.journal.unsettled()
+    accounts = await covered.accounts(desk)
+    unsettled = await covered.unsettled(desk)
     doubts = tuple(_doubt(fan_out, leg, now) for fan_out, leg in unsettled if leg.submission in DOUBT)
     uses = await desk.store.journal.day_uses(day)
     calls = await desk.store.journal.last_operations()

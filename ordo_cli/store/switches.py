@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     Row = tuple[str, str, int, int | None, int, str | None, str | None, int | None]
 
 
-def engage_body(kind: str, name: str, level: int, reason: str | None, actor: str, at: float) -> Body[int]:
+def engage_body(
+    kind: str, name: str, level: int, reason: str | None, actor: str, at: float, request: str | None = None
+) -> Body[int]:
     """Engage a scope as the kill switch's own path does: `at` in seconds since 1970. Answers the scope's epoch."""
-    origin = Origin(actor, int(at * 1_000_000), host=os.uname().nodename, pid=os.getpid())
+    origin = Origin(actor, int(at * 1_000_000), host=os.uname().nodename, pid=os.getpid(), request=request)
     return engaging(kind, name, level, reason, origin)
 
 
