@@ -107,7 +107,7 @@ async def test_a_fan_out_sent_by_one_process_wakes_the_watcher_in_another(
         alice, answered = await add(desk, firm, "alice"), asyncio.Event()
         held_until(answered, alice)
         placing = asyncio.ensure_future(orders.place(desk, request(key="the-same-key-again")))
-        await until(lambda: alice.log == ["place"])
+        await until(lambda: "place" in alice.log)
         watcher = subprocess.Popen(
             [sys.executable, "-c", WATCHER, home.data],
             env={**os.environ, "ORDO_HOME": home.data, "ORDO_REDIS__URL": server.url, "PYTHONPATH": os.getcwd()},
@@ -133,7 +133,7 @@ async def test_a_replay_in_the_same_process_is_woken_too(
         alice, answered, told = await add(desk, firm, "alice"), asyncio.Event(), list[str]()
         held_until(answered, alice)
         first = asyncio.ensure_future(orders.place(desk, request(key="the-same-key-again")))
-        await until(lambda: alice.log == ["place"])
+        await until(lambda: "place" in alice.log)
         shown: list[FanOut] = []
         somebody_else = desk.acting_as(desk.actor, FULL, "request-2")
         second = asyncio.ensure_future(
@@ -153,7 +153,7 @@ async def test_a_watcher_whose_wake_up_never_comes_finds_it_by_looking(opener: O
         alice, answered = await add(desk, firm, "alice"), asyncio.Event()
         held_until(answered, alice)
         first = asyncio.ensure_future(orders.place(desk, request(key="the-same-key-again")))
-        await until(lambda: alice.log == ["place"])
+        await until(lambda: "place" in alice.log)
         second = asyncio.ensure_future(orders.place(other, request(key="the-same-key-again")))
         answered.set()
         assert (await second).outcome is (await first).outcome is Outcome.SUCCESS
@@ -164,7 +164,7 @@ async def test_a_wake_up_that_lies_changes_nothing(opener: Opener, firm: Firm, s
         alice, answered = await add(desk, firm, "alice"), asyncio.Event()
         held_until(answered, alice)
         first = asyncio.ensure_future(orders.place(desk, request(key="the-same-key-again")))
-        await until(lambda: alice.log == ["place"])
+        await until(lambda: "place" in alice.log)
         told: list[Leg] = []
         second = asyncio.ensure_future(orders.place(other, request(key="the-same-key-again"), told.append))
         fan_out = (await desk.store.journal.fan_outs())[0]
