@@ -54,13 +54,20 @@ class Gate:
         self._clock = clock
         self._network: str | bool | None = False  # not yet looked up; where a folder lies does not change
 
-    def stamps(self, scopes: Iterable[Scope]) -> Stamps:
-        """What is armed now. Raises KillEngaged, naming the scope, when one is not or cannot be read."""
+    def stamps(self, scopes: Iterable[Scope], known: dict[Scope, Seal] | None = None) -> Stamps:
+        """What is armed now. Raises KillEngaged, naming the scope, when one is not or cannot be read.
+
+        `known` gathers the seals of one planning, so that a hundred accounts read what they share once; the gate itself
+        reads every file again.
+        """
         self._refuse_network()
+        known = {} if known is None else known
         seals = []
         for scope in scopes:
-            path = arming.path_of(self._run, scope.kind, scope.name)
-            seals.append(Seal(scope, path, self._read(scope, path)))
+            if scope not in known:
+                path = arming.path_of(self._run, scope.kind, scope.name)
+                known[scope] = Seal(scope, path, self._read(scope, path))
+            seals.append(known[scope])
         if not seals:
             raise KillEngaged("no scope was named, so nothing is armed", hint="this is a bug in ordo; please report it")
         return Stamps(tuple(seals), frozenset(os.path.dirname(seal.path) for seal in seals))

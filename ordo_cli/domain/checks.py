@@ -271,7 +271,8 @@ def _self_cross(case: Case) -> Iterator[Objection]:
         yield Objection(Problem("SELF_CROSS", word, "if it is meant: --confirm"), soft=True)
 
 
-def _margin(case: Case) -> Iterator[Objection]:
+def margin_short(case: Case) -> Iterator[Objection]:
+    """What the order would block, against what is there for it, where either is known."""
     margin = case.margin
     if margin is None or case.limits.margin_check is MarginCheck.OFF:
         return
@@ -302,5 +303,5 @@ CHECKS: tuple[Callable[[Case], Iterator[Objection]], ...] = (
     _day_loss,
     _collar,
     _self_cross,
-    _margin,
+    margin_short,
 )

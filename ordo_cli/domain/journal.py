@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
+from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.capabilities import RateLimits
-from ordo_cli.domain.kill import Scope
+from ordo_cli.domain.kill import Scope, Switch
 from ordo_cli.domain.values import dataclass, field
 
 
@@ -22,14 +23,18 @@ class Owner:
     nonce: str
 
 
+def no_hint(code: str) -> None:
+    """Nothing can be said."""
+
+
 @dataclass(frozen=True, slots=True)
 class DayLimits:
-    """What one account may send in one trading day; `hints` says for a limit's code how to change it."""
+    """What one account may send in one trading day; `hint` says for a limit's code how to change it."""
 
     orders: int | None = None
     value: Decimal | None = None
     open_orders: int | None = None
-    hints: Mapping[str, str] = field(default_factory=dict)
+    hint: Callable[[str], str | None] = field(default=no_hint, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,19 @@ class DayUse:
     orders: int
     value: Decimal
     open_orders: int
+
+
+UNUSED = DayUse(0, Decimal(0), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What planning asks the journal, as it stood in one moment."""
+
+    accounts: tuple[Account, ...]  # all there are
+    uses: Mapping[AccountId, DayUse]  # of the accounts that were picked; one that has used nothing may be missing
+    switches: tuple[Switch, ...]
+    waiting: tuple[tuple[AccountId, datetime | None], ...]  # legs of which more is to come, on the side asked about
 
 
 @dataclass(frozen=True, slots=True)

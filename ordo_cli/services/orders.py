@@ -65,9 +65,12 @@ async def place(
     """
     began = desk.clock.elapsed()
     desk.rights.require(TokenScope.TRADE)
-    await startup.wake(desk)
-    key = planning.key_for(desk, request)
-    before = await desk.store.journal.replay(desk.actor, request.verb, key, planning.fingerprint_of(request))
+    key, fingerprint = planning.key_for(desk, request), planning.fingerprint_of(request)
+    orphans, before = await asyncio.gather(
+        startup.wake(desk), desk.store.journal.replay(desk.actor, request.verb, key, fingerprint)
+    )
+    if orphans and before is not None:  # some may be legs of this very fan-out
+        before = replace(await desk.store.journal.fan_out(before.id), replayed=True)
     if before is not None:
         show(before)
         return await _attach(desk, before, watch)
@@ -81,7 +84,7 @@ async def place(
         raise
     windows = None if request.allow_duplicate or request.purpose is Purpose.CLOSE else planning.windows(desk, plan)
     desk.failpoint("planned")
-    fan_out = await desk.store.journal.open(planning.draft(desk, plan, key), duplicate_window=windows)
+    fan_out = await desk.store.journal.open(planning.draft(desk, plan, key, fingerprint), duplicate_window=windows)
     desk.failpoint("opened")
     show(fan_out)
     if fan_out.replayed:
@@ -89,11 +92,17 @@ async def place(
     after = await _send_all(desk, plan, fan_out, watch)
     desk.meter.fan_out(after, desk.clock.elapsed() - began)
     with suppress(StoreFailed):  # from here on orders are out, and what is known of them is told whatever else fails
-        after = await desk.store.journal.fan_out(fan_out.id)
+        if any(_doubtful(leg) for leg in after.legs):
+            after = await desk.store.journal.fan_out(fan_out.id)
         if request.on_partial is OnPartial.CANCEL_REST and after.outcome in {Outcome.PARTIAL, Outcome.UNKNOWN}:
             await cancelling.cancel_fan_out(desk, after.id)
             after = await desk.store.journal.fan_out(fan_out.id)
     return after
+
+
+def _doubtful(leg: Leg) -> bool:
+    """Whether the journal may know another state: an accepted leg comes back as its last commit has it."""
+    return leg.submission is not Submission.ACKED or leg.problem is not None
 
 
 async def wait(desk: Desk, fan_out: FanOut, until: Until, timeout: float, watch: Watch = lambda leg: None) -> Placed:

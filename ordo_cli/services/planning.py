@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 
 from ordo_cli.desk import Desk
 from ordo_cli.domain import checks, market, matching
@@ -15,8 +16,8 @@ from ordo_cli.domain.allocation import Allocation, Split, allocate
 from ordo_cli.domain.checks import Case, Objection
 from ordo_cli.domain.errors import Invalid, KillEngaged, LimitExceeded, OrdoError, StoreFailed
 from ordo_cli.domain.fanouts import FanOut, Mode
-from ordo_cli.domain.instruments import Instrument
-from ordo_cli.domain.journal import DayLimits, DayUse
+from ordo_cli.domain.instruments import Exchange, Instrument
+from ordo_cli.domain.journal import UNUSED, DayLimits, DayUse, Picture
 from ordo_cli.domain.keys import check_key, fingerprint, new_key
 from ordo_cli.domain.kill import GLOBAL, Scope, scopes_over
 from ordo_cli.domain.legs import Block, FanOutId, Leg, LegId, Problem, Purpose, Submission
@@ -24,7 +25,7 @@ from ordo_cli.domain.orders import OrderIntent
 from ordo_cli.domain.portfolio import Quote
 from ordo_cli.domain.tags import tag_of
 from ordo_cli.domain.values import dataclass, replace
-from ordo_cli.gate import Stamps
+from ordo_cli.gate import Seal, Stamps
 from ordo_cli.services import margins
 
 ENOUGH_BYTES, ENOUGH_SHARE = 64 * 1024 * 1024, 0.01  # of the disk that the journal lies on
@@ -121,7 +122,14 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     closing = request.purpose is Purpose.CLOSE
     if not closing:
         desk.config.require_trusted()
-    chosen = choose(await desk.store.accounts.all(), request.targets, even_disabled=closing)
+    day, picked = market.trading_day(desk.clock.now()), partial(choose, targets=request.targets, even_disabled=closing)
+    picture = await desk.store.journal.picture(
+        lambda known: [account.id for account, _ in picked(known)],
+        day,
+        request.intent.instrument,
+        request.intent.side.opposite,
+    )
+    chosen = picked(picture.accounts)
     accounts = [account for account, _ in chosen]
     desk.rights.require_accounts(accounts)
     mode = _one_mode(desk, accounts)
@@ -129,17 +137,16 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
         desk.gate.stamps([GLOBAL])
     markets = {name: await _market(desk, request.intent, some) for name, some in _by_broker(accounts).items()}
     shares = _allocate(request, chosen, markets)
-    day = market.trading_day(desk.clock.now())
-    use = await desk.store.journal.day_uses(day)
-    opposite = await _opposite(desk, request.intent)
+    opposite = _opposite(picture, request.intent.instrument.exchange, desk.clock.now())
     results = await _results(desk, [] if closing else accounts)
     cases = [
-        _case(desk, request, account, shares.shares[account.id], markets, use, opposite, results)
+        _case(desk, request, account, shares.shares[account.id], markets, picture.uses, opposite, results)
         for account in accounts
         if account.id in shares.shares
     ]
-    epochs = {} if closing else {switch.scope: switch.epoch for switch in await desk.store.switches.all()}
-    proposals = tuple(_of_this_epoch(_propose(desk, request, case), epochs) for case in cases)
+    epochs = {} if closing else {switch.scope: switch.epoch for switch in picture.switches}
+    seals: dict[Scope, Seal] = {}
+    proposals = tuple(_of_this_epoch(_propose(desk, request, case, seals), epochs) for case in cases)
     refusal = _too_big(desk, request, proposals)
     if not closing and refusal is None:
         proposals = await _with_margins(desk, cases, proposals)
@@ -163,7 +170,7 @@ def windows(desk: Desk, plan: Preview) -> dict[AccountId, float]:
     return {each.id: float(limits.for_account(each, paper=False).duplicate_window) for each in accounts}
 
 
-def draft(desk: Desk, plan: Preview, key: str) -> FanOut:
+def draft(desk: Desk, plan: Preview, key: str, fingerprint: str) -> FanOut:
     """The fan-out to write down: every leg PLANNED, or BLOCKED by what speaks against it."""
     request = plan.request
     fan_out_id = FanOutId(desk.chance.token(ID_LENGTH))
@@ -175,7 +182,7 @@ def draft(desk: Desk, plan: Preview, key: str) -> FanOut:
         key=key,
         principal=desk.actor,
         verb=request.verb,
-        fingerprint=fingerprint_of(request),
+        fingerprint=fingerprint,
         mode=plan.mode,
         intent=request.intent,
         created_at=desk.clock.now(),
@@ -255,15 +262,13 @@ def _allocate(
     return allocate(request.intent.quantity, weights, request.split, own, lots.pop() if lots else 1)
 
 
-async def _opposite(desk: Desk, intent: OrderIntent) -> tuple[AccountId, ...]:
+def _opposite(picture: Picture, exchange: Exchange, now: datetime) -> tuple[AccountId, ...]:
     """Own accounts whose working orders stand on the other side of this instrument."""
-    unsettled, now, exchange = await desk.store.journal.unsettled(), desk.clock.now(), intent.instrument.exchange
     return tuple(
         dict.fromkeys(
-            leg.account
-            for fan_out, leg in unsettled
-            if fan_out.intent.instrument == intent.instrument and fan_out.intent.side is intent.side.opposite
-            if leg.sent_at is None or not matching.is_over(exchange, leg.sent_at, now)
+            account
+            for account, sent_at in picture.waiting
+            if sent_at is None or not matching.is_over(exchange, sent_at, now)
         )
     )
 
@@ -303,7 +308,7 @@ def _case(
         limits=desk.config.limits.for_account(account, paper),
         book=desk.config.limits,
         paper=paper,
-        use=use.get(account.id, DayUse(0, Decimal(0), 0)),
+        use=use.get(account.id, UNUSED),
         opposite=opposite,
         now=desk.clock.now(),
         unreadable=found.problem,
@@ -311,11 +316,11 @@ def _case(
     )
 
 
-def _propose(desk: Desk, request: PlaceRequest, case: Case) -> Proposal:
+def _propose(desk: Desk, request: PlaceRequest, case: Case, seals: dict[Scope, Seal]) -> Proposal:
     account = case.account
     # A close is never blocked: it only lowers what is held, and its size comes from the position itself.
     against = checks.objections(case) if request.purpose is Purpose.ENTRY else []
-    stamps, killed = _arming(desk, account) if request.purpose is Purpose.ENTRY else (None, None)
+    stamps, killed = _arming(desk, account, seals) if request.purpose is Purpose.ENTRY else (None, None)
     found_against = (*([Objection(killed)] if killed else []), *against)
     return Proposal(account, case.intent.quantity, case.value, _day_limits(case), stamps, found_against)
 
@@ -328,8 +333,8 @@ async def _with_margins(desk: Desk, cases: Sequence[Case], proposals: Sequence[P
     def again(case: Case, proposal: Proposal) -> Proposal:
         if case.account.id not in told:
             return proposal
-        against = checks.objections(replace(case, margin=told[case.account.id]))
-        return replace(proposal, objections=tuple(against))
+        short = checks.margin_short(replace(case, margin=told[case.account.id]))
+        return replace(proposal, objections=(*proposal.objections, *short))
 
     return tuple(map(again, cases, proposals))
 
@@ -339,9 +344,9 @@ def _share(intent: OrderIntent, quantity: int) -> OrderIntent:
     return replace(intent, quantity=quantity, disclosed=disclosed)
 
 
-def _arming(desk: Desk, account: Account) -> tuple[Stamps | None, Problem | None]:
+def _arming(desk: Desk, account: Account, seals: dict[Scope, Seal]) -> tuple[Stamps | None, Problem | None]:
     try:
-        return desk.gate.stamps(scopes_over(account)), None
+        return desk.gate.stamps(scopes_over(account), seals), None
     except KillEngaged as error:
         return None, Problem(Block.KILL, error.message, error.hint)
 
@@ -356,17 +361,15 @@ def _of_this_epoch(proposal: Proposal, epochs: Mapping[Scope, int]) -> Proposal:
     return replace(proposal, stamps=None, objections=(Objection(problem), *proposal.objections))
 
 
+SETTINGS = {"DAY_ORDERS_MAX": "day_orders_max", "DAY_VALUE_MAX": "day_value_max", "OPEN_ORDERS_MAX": "open_orders_max"}
+
+
 def _day_limits(case: Case) -> DayLimits:
-    limits, book, account, paper = case.limits, case.book, case.account, case.paper
-    hints = {
-        code: f"to change it: {book.how_to_change(name, account, paper=paper)}"
-        for code, name in (
-            ("DAY_ORDERS_MAX", "day_orders_max"),
-            ("DAY_VALUE_MAX", "day_value_max"),
-            ("OPEN_ORDERS_MAX", "open_orders_max"),
-        )
-    }
-    return DayLimits(limits.day_orders_max, limits.day_value_max, limits.open_orders_max, hints)
+    def hint(code: str) -> str | None:
+        name = SETTINGS.get(code)
+        return name and f"to change it: {case.book.how_to_change(name, case.account, paper=case.paper)}"
+
+    return DayLimits(case.limits.day_orders_max, case.limits.day_value_max, case.limits.open_orders_max, hint)
 
 
 def _counts(value: Decimal | None, proposal: Proposal) -> bool:

@@ -23,7 +23,7 @@ class Accounts:
 
     async def all(self) -> list[Account]:
         """Every account, by name."""
-        return await self._database.read(_all)
+        return await self._database.read(all_accounts)
 
     async def get(self, account: AccountId) -> Account:
         """One account. Raises NotFound."""
@@ -42,7 +42,7 @@ class Accounts:
         await self._database.run(_removing, account, self._origin())
 
 
-def _all() -> Body[list[Account]]:
+def all_accounts() -> Body[list[Account]]:
     return [account_of(row) for row in (yield Ask("accounts"))]
 
 

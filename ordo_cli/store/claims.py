@@ -157,7 +157,7 @@ def _refuse_over_limits(leg: Leg, terms: ClaimTerms, orders: int, units: int, op
 
 def _refuse_above(code: str, reached: Decimal | int, most: Decimal | int | None, what: str, limits: DayLimits) -> None:
     if most is not None and reached > most:
-        raise LimitExceeded(f"{reached} {what} would pass the limit of {most}", hint=limits.hints.get(code), code=code)
+        raise LimitExceeded(f"{reached} {what} would pass the limit of {most}", hint=limits.hint(code), code=code)
 
 
 def _others_in_flight(leg: Leg) -> Body[bool]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from ordo_cli.domain.accounts import AccountId
 from ordo_cli.domain.errors import KeyConflict, NotFound
 from ordo_cli.domain.fanouts import FanOut
-from ordo_cli.domain.journal import ClaimTerms, DayUse, OperationTerms, Owner, Wait
+from ordo_cli.domain.instruments import InstrumentId
+from ordo_cli.domain.journal import ClaimTerms, DayUse, OperationTerms, Owner, Picture, Wait
 from ordo_cli.domain.legs import FanOutId, Leg, LegId
-from ordo_cli.domain.orders import BrokerOrderId, Tag
+from ordo_cli.domain.orders import BrokerOrderId, Side, Tag
 from ordo_cli.store import lookups
 from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.claims import claiming, operating
 from ordo_cli.store.driver import Ask, Body
+from ordo_cli.store.picture import Pick, picture, using
 from ordo_cli.store.planning import Conflict, Window, opening, replaying
-from ordo_cli.store.rows import VALUE_UNIT, ids_of, ids_text, leg_changes, leg_of, micros, place_of, standing, time_of
+from ordo_cli.store.rows import ids_of, ids_text, leg_changes, leg_of, micros, place_of, standing, time_of
 
 if TYPE_CHECKING:
     from ordo_cli.store.database import Database
@@ -136,11 +137,15 @@ class Journal:
 
     async def day_use(self, account: AccountId, day: date) -> DayUse:
         """What one account has sent in a trading day."""
-        return (await self.day_uses(day)).get(account, DayUse(0, Decimal(0), 0))
+        return (await self._database.read(using, day.isoformat(), [account]))[account]
 
     async def day_uses(self, day: date) -> dict[AccountId, DayUse]:
         """What every account that sent anything in a trading day, or has an order working, has used."""
-        return await self._database.read(_using, day.isoformat())
+        return await self._database.read(using, day.isoformat())
+
+    async def picture(self, pick: Pick, day: date, instrument: InstrumentId, side: Side) -> Picture:
+        """All that planning asks, in one look; `waiting` is about this instrument and side. Raises what `pick` does."""
+        return await self._database.read(picture, pick, day.isoformat(), str(instrument), side.value)
 
     async def last_operations(self) -> dict[AccountId, datetime]:
         """When each account was last sent anything."""
@@ -199,16 +204,3 @@ def _remembering(account: str, day: str, ids: str, at: int) -> Body[None]:
         yield Ask("save_book", {"account": account, "day": day, "order_ids": ids, "at": at})
     else:
         yield Ask("add_book", (account, day, at, ids))
-
-
-def _using(day: str) -> Body[dict[AccountId, DayUse]]:
-    sent = {account: (orders, units) for account, orders, units in (yield Ask("day_uses", {"day": day}))}
-    opened: dict[str, int] = dict((yield Ask("all_open_orders")))
-    return {
-        AccountId(account): DayUse(
-            sent.get(account, (0, 0))[0],
-            Decimal(int(sent.get(account, (0, 0))[1])) / VALUE_UNIT,
-            opened.get(account, 0),
-        )
-        for account in sent.keys() | opened.keys()
-    }

@@ -9,13 +9,11 @@ from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.journal import Owner
 from ordo_cli.domain.legs import Leg, LegId, Submission
 from ordo_cli.store.driver import Ask, Body
-from ordo_cli.store.rows import FAN_OUT_WIDTH, fan_outs_of, leg_id, leg_of, owner_of
-from ordo_cli.store.sql import COLUMNS
+from ordo_cli.store.rows import fan_outs_of, leg_id, owner_of
 
 SHOWN = 5  # candidates named when the beginning of an id fits several
 AFTER_ALL = "\U0010ffff"  # sorts behind everything that an id may go on with
-OWNED = frozenset({Submission.PLANNED, Submission.SENDING, Submission.NOT_SENT})
-OWNER = COLUMNS["fanouts"].index("owner")
+PLANNED = Submission.PLANNED.value
 
 
 def one_fan_out(text: str) -> Body[FanOut]:
@@ -68,13 +66,11 @@ def unsettled(account: str | None) -> Body[list[tuple[FanOut, Leg]]]:
 def owners() -> Body[dict[LegId, Owner]]:
     """Who plans or sends each leg that is not out of ordo's hands yet."""
     found: dict[LegId, Owner] = {}
-    for row in (yield Ask("unsettled", {"account": None})):
-        leg = leg_of(row[FAN_OUT_WIDTH:])
-        sender, planner = owner_of(row[-1]), owner_of(row[OWNER])
-        owner = sender if leg.submission is not Submission.PLANNED or sender is not None else planner
-        owner = owner or planner
-        if leg.submission in OWNED and owner is not None:
-            found[leg.id] = owner
+    for fan_out, number, submission, sender, planner in (yield Ask("owned")):
+        # A leg that waits for its turn is its planner's, unless an attempt has given it a sender already.
+        owner = owner_of(sender if submission != PLANNED or sender is not None else planner) or owner_of(planner)
+        if owner is not None:
+            found[leg_id(fan_out, number)] = owner
     return found
 
 

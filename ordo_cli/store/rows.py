@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 from typing import Any
 
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
@@ -208,7 +209,20 @@ def account_row(account: Account) -> tuple[Any, ...]:
 
 
 def account_of(row: Sequence[Any]) -> Account:
-    account, broker, groups, weight, enabled, base_url, egress, behaviours = row
+    return _account(*row)
+
+
+@lru_cache(maxsize=4096)  # every order reads all accounts, and they hardly ever change
+def _account(
+    account: str,
+    broker: str,
+    groups: str,
+    weight: str,
+    enabled: int,
+    base_url: str | None,
+    egress: str | None,
+    behaviours: str,
+) -> Account:
     return Account(
         AccountId(account),
         BrokerName(broker),

@@ -52,6 +52,7 @@ NO: Any = literal_column("0")
 YES: Any = literal_column("1")
 MOST = bindparam("most", type_=Integer())
 DOUBT = [word("unknown"), word("disputed")]
+OWNED = [word("planned"), word("sending"), word("not_sent")]
 OUT = [word("sending"), word("acked"), word("unknown"), word("disputed")]
 
 
@@ -178,6 +179,17 @@ NAMED: dict[str, ClauseElement] = {
     "day_uses": select(OPERATIONS.c.account, func.count(), func.coalesce(func.sum(OPERATIONS.c.value), NO))
     .where(same(OPERATIONS.c.day), OPERATIONS.c.kind == word("place"))
     .group_by(OPERATIONS.c.account),
+    "day_use": select(
+        select(func.count())
+        .where(same(OPERATIONS.c.account, OPERATIONS.c.day), OPERATIONS.c.kind == word("place"))
+        .scalar_subquery(),
+        select(func.coalesce(func.sum(OPERATIONS.c.value), NO))
+        .where(same(OPERATIONS.c.account, OPERATIONS.c.day), OPERATIONS.c.kind == word("place"))
+        .scalar_subquery(),
+        select(func.count())
+        .where(LEGS.c.settled == NO, LEGS.c.submission.in_(OUT), same(LEGS.c.account))
+        .scalar_subquery(),
+    ),
     "all_open_orders": select(LEGS.c.account, func.count())
     .where(LEGS.c.settled == NO, LEGS.c.submission.in_(OUT))
     .group_by(LEGS.c.account),
@@ -196,6 +208,13 @@ NAMED: dict[str, ClauseElement] = {
     "unsettled": WITH_LEG.where(
         LEGS.c.settled == NO, or_(bindparam("account", type_=LEGS.c.account.type).is_(None), same(LEGS.c.account))
     ).order_by(FANOUTS.c.created_at, FANOUTS.c.id, LEGS.c.number),
+    "owned": select(LEGS.c.fan_out, LEGS.c.number, LEGS.c.submission, LEGS.c.owner, FANOUTS.c.owner)
+    .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
+    .where(LEGS.c.settled == NO, LEGS.c.submission.in_(OWNED)),
+    "waiting_at": select(LEGS.c.account, LEGS.c.sent_at)
+    .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
+    .where(LEGS.c.settled == NO, same(FANOUTS.c.instrument, FANOUTS.c.side))
+    .order_by(FANOUTS.c.created_at, FANOUTS.c.id, LEGS.c.number),
     "by_order_id": select(LEGS.c.broker_order_id, LEGS.c.fan_out, LEGS.c.number).where(
         same(LEGS.c.account, LEGS.c.broker_order_id)
     ),

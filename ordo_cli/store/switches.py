@@ -99,14 +99,14 @@ class Switches:
 
     async def all(self) -> list[Switch]:
         """Every scope that was ever pressed or released."""
-        return [_switch(row) for row in await self._database.read(all_body)]
+        return [switch_of(row) for row in await self._database.read(all_body)]
 
     async def get(self, scope: Scope) -> Switch:
         """One scope's record; one never touched is released at epoch 0."""
         for switch in await self.all():
             if switch.scope == scope:
                 return switch
-        return _switch((str(scope.kind.value), scope.name, 0, None, 0, None, None, None))
+        return switch_of((str(scope.kind.value), scope.name, 0, None, 0, None, None, None))
 
     async def engage(self, scope: Scope, level: Level, reason: str | None) -> int:
         """Engage a scope or raise its level; answers its epoch."""
@@ -118,7 +118,7 @@ class Switches:
         return await self._database.run(releasing, scope.kind.value, scope.name, reason, self._origin())
 
 
-def _switch(row: Row) -> Switch:
+def switch_of(row: Row) -> Switch:
     # Here and not above: the kill switch's own path must not pay for enums and dataclasses.
     from ordo_cli.domain.kill import Level, Scope, ScopeKind, Switch
     from ordo_cli.store.rows import time_of

@@ -28,6 +28,7 @@ class Loopback:
 
     port: int
     trusting: ssl.SSLContext
+    authority: str  # its certificate as a file, for other processes to trust
 
     @property
     def url(self) -> str:
@@ -53,7 +54,7 @@ def loopback() -> Iterator[Loopback]:
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], text=True) as process:
             assert process.stdout is not None
             try:
-                yield Loopback(int(process.stdout.readline()), authority.trusting)
+                yield Loopback(int(process.stdout.readline()), authority.trusting, str(Path(folder) / "authority.pem"))
             finally:
                 process.kill()
 

@@ -168,3 +168,33 @@ def test_an_ordinary_dataclass_stays_one() -> None:
     loose = Loose(1)
     loose.a = 2
     assert loose == Loose(2)
+
+
+@values.dataclass(frozen=True, slots=True)
+class Copied:
+    a: int
+    b: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.a < 0:
+            raise ValueError(self.a)
+
+
+def test_a_value_copied_often_is_copied_as_before() -> None:
+    value: Copied | Ours = Copied(1, (2,))
+    for number in range(100):
+        value = values.replace(value, a=number)
+        assert (value.a, value.b, type(value)) == (number, (2,), Copied)
+        assert values.replace(value) == value
+        with pytest.raises(ValueError, match="-1"):
+            values.replace(value, a=-1)
+        with pytest.raises(TypeError):
+            values.replace(value, z=1)  # type: ignore[call-arg]
+
+
+def test_a_field_that_nobody_gives_cannot_be_replaced_however_often_one_tries() -> None:
+    value = Ours(1)
+    for _ in range(60):
+        with pytest.raises(ValueError, match="e"):
+            values.replace(value, e=3)
+        assert values.replace(value, a=2).a == 2

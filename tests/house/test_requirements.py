@@ -14,7 +14,8 @@ from tests.house.tree import ROOT
 
 SCRIPT = ROOT / ".ci" / "requirements.py"
 RECORD = Path(__file__).parent / "recorded" / "export.txt"
-EVERYTHING = ["--group", "test", "--group", "checks", "--group", "build", "--extra", "postgres", "--extra", "redis"]
+EVERYTHING = ["--group", "test", "--group", "checks", "--group", "build"]
+EVERYTHING += ["--extra", "postgres", "--extra", "redis", "--extra", "otel"]
 MACHINES = [
     {"python_version": python, "python_full_version": f"{python}.1", **system}
     for python in ("3.12", "3.13", "3.14")

@@ -173,9 +173,9 @@ async def test_an_order_takes_only_so_many_modifications(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("limits", "code"),
     [
-        (DayLimits(orders=2, hints={"DAY_ORDERS_MAX": "raise it"}), "DAY_ORDERS_MAX"),
-        (DayLimits(value=Decimal("45000.00"), hints={"DAY_VALUE_MAX": "raise it"}), "DAY_VALUE_MAX"),
-        (DayLimits(open_orders=2, hints={"OPEN_ORDERS_MAX": "raise it"}), "OPEN_ORDERS_MAX"),
+        (DayLimits(orders=2, hint={"DAY_ORDERS_MAX": "raise it"}.get), "DAY_ORDERS_MAX"),
+        (DayLimits(value=Decimal("45000.00"), hint={"DAY_VALUE_MAX": "raise it"}.get), "DAY_VALUE_MAX"),
+        (DayLimits(open_orders=2, hint={"OPEN_ORDERS_MAX": "raise it"}.get), "OPEN_ORDERS_MAX"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )

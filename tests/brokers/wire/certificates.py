@@ -30,7 +30,8 @@ class Authority:
 def make_authority(folder: Path) -> Authority:
     root = _certificate("ordo test authority", None, [], authority=True)
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    trusting.load_verify_locations(cadata=root[0].public_bytes(serialization.Encoding.PEM).decode())
+    (folder / "authority.pem").write_bytes(root[0].public_bytes(serialization.Encoding.PEM))
+    trusting.load_verify_locations(cafile=folder / "authority.pem")
     here: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     elsewhere: list[x509.GeneralName] = [x509.DNSName("broker.example")]
     return Authority(

@@ -1,0 +1,51 @@
+"""One look at the journal for planning: accounts, what they have used, the switch, and orders on the other side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+
+from ordo_cli.domain.accounts import Account, AccountId
+from ordo_cli.domain.journal import UNUSED, DayUse, Picture
+from ordo_cli.store.accounts import all_accounts
+from ordo_cli.store.driver import Ask, Body
+from ordo_cli.store.rows import VALUE_UNIT, time_of
+from ordo_cli.store.switches import all_body, switch_of
+
+FEW = 16  # accounts up to which each is asked about by itself: a day's operations of all may be many
+
+Pick = Callable[[Sequence[Account]], Iterable[AccountId]]
+"""Which accounts an order is for. May refuse, and then nothing more is read."""
+
+
+def picture(pick: Pick, day: str, instrument: str, side: str) -> Body[Picture]:
+    """The accounts, the day's use of those picked, the switches, and the legs that wait at this instrument and side."""
+    accounts = yield from all_accounts()
+    uses = yield from using(day, list(pick(accounts)))
+    switches = [switch_of(row) for row in (yield from all_body())]
+    waiting = [
+        (AccountId(account), None if sent_at is None else time_of(sent_at))
+        for account, sent_at in (yield Ask("waiting_at", {"instrument": instrument, "side": side}))
+    ]
+    return Picture(tuple(accounts), uses, tuple(switches), tuple(waiting))
+
+
+def using(day: str, accounts: Sequence[AccountId] | None = None) -> Body[dict[AccountId, DayUse]]:
+    """What these accounts, or all, have sent in a trading day and have working."""
+    if accounts is None or len(accounts) > FEW:
+        return (yield from _using_all(day))
+    uses = {}
+    for account in accounts:
+        ((orders, units, opened),) = yield Ask("day_use", {"account": account, "day": day})
+        uses[account] = DayUse(orders, Decimal(int(units)) / VALUE_UNIT, opened)
+    return uses
+
+
+def _using_all(day: str) -> Body[dict[AccountId, DayUse]]:
+    uses: dict[AccountId, DayUse] = {}
+    for account, orders, units in (yield Ask("day_uses", {"day": day})):
+        uses[AccountId(account)] = DayUse(orders, Decimal(int(units)) / VALUE_UNIT, 0)
+    for account, opened in (yield Ask("all_open_orders")):
+        sent = uses.get(AccountId(account), UNUSED)
+        uses[AccountId(account)] = DayUse(sent.orders, sent.value, opened)
+    return uses
