@@ -15,7 +15,6 @@ from ordo_cli.cli.exits import NOT_FLAT
 from ordo_cli.cli.sweeps import print_sweep
 from ordo_cli.domain.errors import Invalid, NotFound, OrdoError, Refused
 from ordo_cli.domain.kill import Level, Scope, parse_scope
-from ordo_cli.domain.moments import moment_text
 
 if TYPE_CHECKING:
     from ordo_cli.desk import Desk
@@ -70,8 +69,13 @@ def kill(
     swept, problem = _sweep(asked, outcome, chosen, level, protective, foreign)
     dirty = problem is not None or (swept is not None and not swept.clean)
     code = NOT_FLAT if dirty else outcome.exit_code
-    body = press.data(asked, outcome) | {"accounts": _accounts(swept), "problem": problem or outcome.problem}
-    door.answer("kill", body, as_json=as_json, text=lambda: _tell(asked, outcome, swept, problem), exit_code=code)
+    door.answer(
+        "kill",
+        _data(asked, outcome, swept, problem) if as_json else None,
+        as_json=as_json,
+        text=lambda: _tell(asked, outcome, swept, problem),
+        exit_code=code,
+    )
 
 
 @app.command("status", epilog="Example: ordo kill status --json")
@@ -107,7 +111,12 @@ def release(
     chosen = parse_scope(typed)
     why = reason if reason is not None else door.prompt("Reason", "--reason")
     row = door.run(lambda desk: _release(desk, chosen, why, acknowledge or [], seen.stamp))
-    door.answer("kill release", _row_data(row), as_json=as_json, text=lambda: show.line(f"{row.scope} sends again"))
+    door.answer(
+        "kill release",
+        _row_data(row) if as_json else None,
+        as_json=as_json,
+        text=lambda: show.line(f"{row.scope} sends again"),
+    )
 
 
 @app.command("drill", epilog="Example: ordo kill drill")
@@ -166,12 +175,10 @@ def _tell(asked: press.Press, outcome: press.Outcome, swept: SweepReport | None,
         door.warn("what is left was not seen cancelled or closed: use the broker's own app or its dealing desk")
 
 
-def _accounts(swept: SweepReport | None) -> object:
-    if swept is None:
-        return []
-    from ordo_cli import schemas  # pydantic, 45 ms; only after a sweep
+def _data(asked: press.Press, outcome: press.Outcome, swept: SweepReport | None, problem: str | None) -> object:
+    from ordo_cli import schemas  # pydantic, 45 ms; only for --json
 
-    return schemas.sweep(swept)["accounts"]
+    return schemas.pressed(asked, outcome, swept, problem)
 
 
 def _show_state(found: KillState) -> None:
@@ -202,34 +209,15 @@ def _show_engaged(found: KillState) -> None:
 
 
 def _state_data(found: KillState) -> object:
-    return {
-        "engaged": found.engaged,
-        "scopes": [
-            {"scope": str(each.scope), "engaged": each.engaged, "armed": each.armed, "state": each.why}
-            | {"level": each.level.name.lower() if each.level else None}
-            | (_row_data(each.row) if each.row is not None else dict.fromkeys(ROW))
-            for each in found.scopes
-        ],
-        "accounts": [
-            {
-                "account": each.account,
-                "engaged": each.engaged,
-                "level": each.level.name.lower() if each.level else None,
-                "by": [str(scope) for scope in each.by],
-            }
-            for each in found.accounts
-        ],
-        "unwritten": list(found.unwritten),
-    }
+    from ordo_cli import schemas  # pydantic, 45 ms; only for --json
+
+    return schemas.kill_state(found)
 
 
-ROW = ("epoch", "reason", "actor", "changed_at")
+def _row_data(row: Switch) -> object:
+    from ordo_cli import schemas
 
-
-def _row_data(row: Switch) -> dict[str, object]:
-    changed = moment_text(row.changed_at) if row.changed_at is not None else None
-    reason = show.cleaned(row.reason) if row.reason is not None else None
-    return {"scope": str(row.scope), "epoch": row.epoch, "reason": reason, "actor": row.actor, "changed_at": changed}
+    return schemas.switch(row)
 
 
 def _drill_data(found: Drill) -> object:

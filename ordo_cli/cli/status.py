@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from ordo_cli.cli import door, show
 from ordo_cli.cli.door import Json
-from ordo_cli.domain.moments import moment_text
-from ordo_cli.domain.money import text_of
 
 if TYPE_CHECKING:
     from ordo_cli.desk import Desk
@@ -84,48 +82,7 @@ def age_text(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _json(found: Status) -> dict[str, object]:
-    return {
-        "at": moment_text(found.at),
-        "trading_day": found.day.isoformat(),
-        "kill": {
-            "engaged": found.kill.engaged,
-            "scopes": [str(each.scope) for each in found.kill.scopes if each.engaged],
-            "unwritten": list(found.kill.unwritten),
-        },
-        "accounts": [_account_json(each) for each in found.accounts],
-        "unknown_legs": [_doubt_json(each) for each in found.doubts],
-        "entries_paused": [{"account": account, "instrument": str(name)} for account, name in found.paused],
-        "waiting_legs": found.waiting,
-    }
+def _json(found: Status) -> object:
+    from ordo_cli import schemas  # pydantic, 45 ms; only for --json
 
-
-def _account_json(each: AccountStatus) -> dict[str, object]:
-    return {
-        "account": each.account,
-        "broker": each.broker,
-        "mode": str(each.mode),
-        "enabled": each.enabled,
-        "session": each.session,
-        "stopped_by": [str(scope) for scope in each.stopped_by],
-        "level": None if each.level is None else each.level.name.lower(),
-        "last_call": None if each.last_call is None else moment_text(each.last_call),
-        "orders_today": each.orders_today,
-        "value_today": text_of(each.value_today),
-        "open_orders": each.open_orders,
-        "unknown": each.unknown,
-    }
-
-
-def _doubt_json(each: Doubt) -> dict[str, object]:
-    return {
-        "leg": each.leg,
-        "fanout": each.fan_out,
-        "account": each.account,
-        "side": str(each.side),
-        "instrument": str(each.instrument),
-        "quantity": each.quantity,
-        "state": each.state,
-        "since": moment_text(each.since),
-        "age_seconds": round(each.age, 1),
-    }
+    return schemas.status(found)

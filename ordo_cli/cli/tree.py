@@ -46,6 +46,7 @@ TOPICS = (
             ("doctor", "ordo_cli.cli.doctor", "doctor", "Say what is wrong with this installation and how to mend it"),
             ("account", "ordo_cli.cli.account", "app", "Add, list, show, edit and remove accounts"),
             ("broker", "ordo_cli.cli.broker", "app", "What each broker can do"),
+            ("serve", "ordo_cli.cli.serve", "serve", "The same operations over HTTP"),
             ("token", "ordo_cli.cli.token", "app", "Make, list and revoke tokens for the HTTP API"),
             ("config", "ordo_cli.cli.config", "app", "Show and set the configuration"),
             ("db", "ordo_cli.cli.db", "app", "Upgrade, check, back up and restore the database"),

@@ -1,9 +1,28 @@
 """The public JSON: what `--json` prints and HTTP returns. Money is a string, quantity an integer, time is UTC."""
 
+from ordo_cli.schemas.audit import AuditRow, audit_row
 from ordo_cli.schemas.base import Problem, failures
-from ordo_cli.schemas.fanouts import FanOut, Leg, fan_out, fan_outs, leg, order
-from ordo_cli.schemas.operations import cancelled, preview, reconciled, sweep
+from ordo_cli.schemas.fanouts import FanOut, Leg, Order, fan_out, fan_outs, leg, order
+from ordo_cli.schemas.kill import KillState, Pressed, Switch, kill_state, pressed, switch
+from ordo_cli.schemas.operations import (
+    CancelledOut,
+    Preview,
+    Reconciled,
+    Sweep,
+    cancelled,
+    preview,
+    reconciled,
+    sweep,
+)
 from ordo_cli.schemas.portfolio import (
+    FundsRow,
+    HoldingRow,
+    Instrument,
+    OrderRow,
+    PositionRow,
+    Quote,
+    Rows,
+    TradeRow,
     consolidated,
     funds_row,
     holding_row,
@@ -13,14 +32,35 @@ from ordo_cli.schemas.portfolio import (
     quote,
     trade_row,
 )
-from ordo_cli.schemas.setup import account, account_shown, broker, setting, step, token, token_made, verdict
+from ordo_cli.schemas.setup import Account, account, account_shown, broker, setting, step, token, token_made, verdict
+from ordo_cli.schemas.status import Status, status
 
 __all__ = [
+    "Account",
+    "AuditRow",
+    "CancelledOut",
     "FanOut",
+    "FundsRow",
+    "HoldingRow",
+    "Instrument",
+    "KillState",
     "Leg",
+    "Order",
+    "OrderRow",
+    "PositionRow",
+    "Pressed",
+    "Preview",
     "Problem",
+    "Quote",
+    "Reconciled",
+    "Rows",
+    "Status",
+    "Sweep",
+    "Switch",
+    "TradeRow",
     "account",
     "account_shown",
+    "audit_row",
     "broker",
     "cancelled",
     "consolidated",
@@ -30,16 +70,20 @@ __all__ = [
     "funds_row",
     "holding_row",
     "instrument",
+    "kill_state",
     "leg",
     "order",
     "order_row",
     "position_row",
+    "pressed",
     "preview",
     "quote",
     "reconciled",
     "setting",
+    "status",
     "step",
     "sweep",
+    "switch",
     "token",
     "token_made",
     "trade_row",

@@ -125,9 +125,14 @@ class AccountSweep(Out):
     problems: tuple[Problem, ...]
 
 
+class Sweep(Out):
+    clean: bool
+    accounts: tuple[AccountSweep, ...]
+
+
 def sweep(report: sweep_service.SweepReport) -> dict[str, Any]:
     """What a sweep did, account by account."""
-    rows = [
+    rows = tuple(
         AccountSweep(
             account=at.account,
             clean=at.clean,
@@ -136,7 +141,7 @@ def sweep(report: sweep_service.SweepReport) -> dict[str, Any]:
             kept=at.kept,
             left=at.left,
             problems=tuple(Problem.of(problem) for problem in at.problems),
-        ).model_dump(mode="json")
+        )
         for at in report.accounts
-    ]
-    return {"clean": report.clean, "accounts": rows}
+    )
+    return Sweep(clean=report.clean, accounts=rows).model_dump(mode="json")

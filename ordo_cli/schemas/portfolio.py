@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from ordo_cli.domain import instruments, portfolio
-from ordo_cli.schemas.base import AccountRow, Foreign, Moment, Money, Out, failures
+from ordo_cli.schemas.base import AccountRow, Failure, Foreign, Moment, Money, Out, failures
 
 if TYPE_CHECKING:
     from ordo_cli.services.portfolio import Booked, Consolidated, Row
@@ -90,6 +90,13 @@ class TradeRow(AccountRow):
     price: Money
     product: str
     traded_at: Moment
+
+
+class Rows[R: AccountRow](Out):
+    """Rows of many accounts, and beside them every account that could not be read."""
+
+    rows: tuple[R, ...]
+    failures: tuple[Failure, ...]
 
 
 class Quote(Out):

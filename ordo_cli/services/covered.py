@@ -86,13 +86,15 @@ async def leg(desk: Desk, id_or_prefix: str) -> tuple[FanOut, Leg]:
     return replace(found, legs=tuple(each for each in found.legs if reached(each.account))), meant
 
 
-async def fan_outs(desk: Desk, limit: int, account: AccountId | None) -> list[FanOut]:
-    """The newest fan-outs of which the rights reach every leg."""
+async def fan_outs(desk: Desk, limit: int, account: AccountId | None, before: str | None = None) -> list[FanOut]:
+    """The newest fan-outs of which the rights reach every leg, or the newest of those before one that they reach."""
+    if before is not None:
+        before = (await fan_out(desk, before)).id
     if not desk.rights.limited:
-        return await desk.store.journal.fan_outs(limit, account)
+        return await desk.store.journal.fan_outs(limit, account, before)
     reached, most = await reach(desk), limit
     while True:  # nobody knows how many of the newest are other people's, so more are read until there are enough
-        read = await desk.store.journal.fan_outs(most, account)
+        read = await desk.store.journal.fan_outs(most, account, before)
         found = [each for each in read if all(reached(leg.account) for leg in each.legs)]
         if len(found) >= limit or len(read) < most:
             return found[:limit]

@@ -16,11 +16,13 @@ from ordo_cli.services.startup import wake
 EVERY = 1.0  # seconds between two looks of a watch
 
 
-async def recent(desk: Desk, limit: int = 20, account: AccountId | None = None) -> list[FanOut]:
-    """The newest fan-outs first, optionally those with a leg of one account."""
+async def recent(
+    desk: Desk, limit: int = 20, account: AccountId | None = None, before: str | None = None
+) -> list[FanOut]:
+    """The newest fan-outs first, optionally those with a leg of one account, or those older than one."""
     desk.rights.require(TokenScope.READ)
     await wake(desk)
-    return await covered.fan_outs(desk, limit, account)
+    return await covered.fan_outs(desk, limit, account, before)
 
 
 async def show(desk: Desk, fan_out_id: str) -> FanOut:

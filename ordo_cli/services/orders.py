@@ -56,12 +56,18 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
 
 
 async def place(
-    desk: Desk, request: PlaceRequest, watch: Watch = lambda leg: None, show: Show = lambda _: None
+    desk: Desk,
+    request: PlaceRequest,
+    watch: Watch = lambda leg: None,
+    show: Show = lambda _: None,
+    *,
+    follow: bool = True,
 ) -> FanOut:
     """Send one order to every account at once, and report what each broker said.
 
-    The same key again gives what the first request came to, and sends nothing. Raises what refuses all of it: then
-    nothing was sent and the key is still free.
+    The same key again gives what the first request came to, and sends nothing; while the first is still under way it
+    is followed to its end, or given as it stands. Raises what refuses all of it: then nothing was sent and the key is
+    still free.
     """
     began = desk.clock.elapsed()
     desk.rights.require(TokenScope.TRADE)
@@ -73,7 +79,7 @@ async def place(
         before = replace(await desk.store.journal.fan_out(before.id), replayed=True)
     if before is not None:
         show(before)
-        return await _attach(desk, before, watch)
+        return await _attach(desk, before, watch) if follow else before
     if request.purpose is Purpose.ENTRY:
         planning.require_room(desk)
     plan = await planning.preview(desk, request)
@@ -88,7 +94,7 @@ async def place(
     desk.failpoint("opened")
     show(fan_out)
     if fan_out.replayed:
-        return await _attach(desk, fan_out, watch)
+        return await _attach(desk, fan_out, watch) if follow else fan_out
     after = await _send_all(desk, plan, fan_out, watch)
     desk.meter.fan_out(after, desk.clock.elapsed() - began)
     with suppress(StoreFailed):  # from here on orders are out, and what is known of them is told whatever else fails

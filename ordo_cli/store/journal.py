@@ -94,9 +94,11 @@ class Journal:
         """One fan-out. Raises NotFound, or Invalid when several begin so."""
         return await self._database.read(lookups.one_fan_out, id_or_prefix)
 
-    async def fan_outs(self, limit: int = 20, account: AccountId | None = None) -> list[FanOut]:
-        """The latest fan-outs, newest first."""
-        return await self._database.read(lookups.newest, limit, account)
+    async def fan_outs(
+        self, limit: int = 20, account: AccountId | None = None, before: str | None = None
+    ) -> list[FanOut]:
+        """The latest fan-outs, newest first, or the latest of those before one. Raises NotFound when it is none."""
+        return await self._database.read(lookups.newest, limit, account, before)
 
     async def leg(self, id_or_prefix: str) -> tuple[FanOut, Leg]:
         """One leg and its fan-out. Raises NotFound, or Invalid when several begin so."""

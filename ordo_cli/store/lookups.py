@@ -9,11 +9,12 @@ from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.journal import Owner
 from ordo_cli.domain.legs import Leg, LegId, Submission
 from ordo_cli.store.driver import Ask, Body
-from ordo_cli.store.rows import fan_outs_of, leg_id, owner_of
+from ordo_cli.store.rows import fan_outs_of, leg_id, micros, owner_of
 
 SHOWN = 5  # candidates named when the beginning of an id fits several
 AFTER_ALL = "\U0010ffff"  # sorts behind everything that an id may go on with
 PLANNED = Submission.PLANNED.value
+NO_END = 2**62  # microseconds; behind everything that has happened
 
 
 def one_fan_out(text: str) -> Body[FanOut]:
@@ -50,11 +51,15 @@ def one_leg(text: str) -> Body[tuple[FanOut, Leg]]:
     return next(iter(legs.values()))
 
 
-def newest(most: int, account: str | None) -> Body[list[FanOut]]:
-    """The latest fan-outs, whole, newest first; with an account, those that it has a leg in."""
+def newest(most: int, account: str | None, before: str | None = None) -> Body[list[FanOut]]:
+    """The latest fan-outs, whole, newest first; with an account, those that it has a leg in; or those before one."""
+    older: dict[str, object] = {"before_at": NO_END, "before_id": ""}
+    if before is not None:
+        cursor = yield from one_fan_out(before)
+        older = {"before_at": micros(cursor.created_at), "before_id": cursor.id}
     if account is None:
-        return fan_outs_of((yield Ask("recent_legs", {"most": most})))
-    return fan_outs_of((yield Ask("recent_legs_of", {"most": most, "account": account})))
+        return fan_outs_of((yield Ask("recent_legs", {"most": most, **older})))
+    return fan_outs_of((yield Ask("recent_legs_of", {"most": most, "account": account, **older})))
 
 
 def unsettled(account: str | None) -> Body[list[tuple[FanOut, Leg]]]:

@@ -73,7 +73,16 @@ def changed(target: Table, *kept: str) -> dict[str, Any]:
 WITH_LEG = select(*FANOUTS.c, *LEGS.c).join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
 MINE = FANOUTS.alias("mine")
 BY_PREFIX = and_(FANOUTS.c.id >= bindparam("low"), FANOUTS.c.id < bindparam("high"))
-RECENT = select(FANOUTS.c.id).order_by(FANOUTS.c.created_at.desc(), FANOUTS.c.id.desc()).limit(MOST).offset(NO)
+OLDER = and_(
+    FANOUTS.c.created_at <= bindparam("before_at", type_=FANOUTS.c.created_at.type),
+    or_(
+        FANOUTS.c.created_at < bindparam("before_at", type_=FANOUTS.c.created_at.type),
+        FANOUTS.c.id < bindparam("before_id", type_=FANOUTS.c.id.type),
+    ),
+)
+RECENT = (
+    select(FANOUTS.c.id).where(OLDER).order_by(FANOUTS.c.created_at.desc(), FANOUTS.c.id.desc()).limit(MOST).offset(NO)
+)
 RECENT_OF = RECENT.where(
     select(LEGS.c.number).where(LEGS.c.fan_out == FANOUTS.c.id, LEGS.c.account == bindparam("account")).exists()
 )

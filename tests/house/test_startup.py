@@ -51,7 +51,15 @@ def loaded(home: Path, *words: str, **more: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "words",
-    [("--help",), ("--version",), ("help", "safety"), ("buy", "--help"), ("kill", "--help"), ("no-such-command",)],
+    [
+        ("--help",),
+        ("--version",),
+        ("help", "safety"),
+        ("buy", "--help"),
+        ("kill", "--help"),
+        ("serve", "--help"),
+        ("no-such-command",),
+    ],
     ids=" ".join,
 )
 def test_nothing_heavy_is_loaded_to_say_this(words: tuple[str, ...], tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""The application: every route of ordo's HTTP door, and what holds for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from ordo_cli.api import fanouts, orders, problems
+from ordo_cli.api.flights import Flights
+from ordo_cli.api.guard import Guard
+from ordo_cli.api.settings import PREFIX, Settings
+from ordo_cli.desk import Desk
+from ordo_cli.services.orders import GRACE
+
+LANDING = GRACE + 2.0  # seconds: the grace of what is on the wire, and the time to write it down
+
+ROUTERS: tuple[APIRouter, ...] = (orders.router, fanouts.router)
+"""Every noun's routes; a new noun adds its router here."""
+
+
+def make_app(desk: Desk, settings: Settings) -> FastAPI:
+    """The application at this desk. Its lifespan ends with what it began: on-wire legs get their grace."""
+    docs = settings.loopback
+    app = FastAPI(
+        title="ordo",
+        summary="One order to many broker accounts, and one command that stops everything",
+        version=_version(),
+        lifespan=_lifespan,
+        docs_url="/docs" if docs else None,
+        redoc_url=None,
+        openapi_url=f"{PREFIX}/openapi.json" if docs else None,
+        redirect_slashes=False,
+        swagger_ui_oauth2_redirect_url=None,
+        responses=problems.documented(400, 401, 403, 422, 429, 500, 503),
+    )
+    app.state.desk, app.state.settings, app.state.flights = desk, settings, Flights()
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    app.add_middleware(Guard, desk=desk, settings=settings)
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    return app
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the problem that every refusal is."""
+    if app.openapi_schema is None:
+        whole = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        problem = problems.HttpProblem.model_json_schema(ref_template="#/components/schemas/{model}")
+        whole["components"]["schemas"] |= problem.pop("$defs") | {"HttpProblem": problem}
+        app.openapi_schema = whole
+    return app.openapi_schema
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        app.state.desk.stopping.set()
+        await app.state.flights.land(LANDING)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("ordo-cli")

@@ -1,0 +1,133 @@
+"""One server process: the desk, the application, uvicorn around it, and an end that leaves no order halfway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from ordo_cli import log
+from ordo_cli.api.app import LANDING, make_app
+from ordo_cli.api.protocol import Protocol
+from ordo_cli.api.settings import Settings
+from ordo_cli.desk import Desk, open_desk
+from ordo_cli.domain.kill import GLOBAL
+from ordo_cli.home import Home
+from ordo_cli.services import kill
+
+CLOSING = 3  # seconds that answers under way get once everything has landed
+ACTOR = "serve"  # who does what no token asked for
+
+Ready = Callable[[Desk], None]
+"""Told once requests are answered."""
+
+
+def run(home: Home, settings: Settings, sockets: list[socket.socket], tls: ssl.SSLContext | None, ready: Ready) -> None:
+    """Serve until SIGTERM or Ctrl-C, and return when everything that was on the wire is written down."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(home, settings, sockets, tls, ready))
+
+
+async def _serve(
+    home: Home, settings: Settings, sockets: list[socket.socket], tls: ssl.SSLContext | None, ready: Ready
+) -> None:
+    async with open_desk(home, actor=ACTOR) as desk:
+        log.configure(home.logs, desk.clock, "info")
+        _collect_uvicorn()
+        app = make_app(desk, settings)
+        server = Server(_config(app, tls, settings), lambda: ready(desk))
+        stopping = _listen(app, desk, server)
+        try:
+            await server.serve(sockets=sockets)
+        finally:
+            if stopping:
+                await asyncio.wait(stopping)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server with signals answered here, and its start told."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None: `_listen` answers them, and a stop that was asked for is no death by signal."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+def _config(app: FastAPI, tls: ssl.SSLContext | None, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=Protocol,
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_graceful_shutdown=CLOSING,
+        workers=1,
+        ssl_context_factory=None if tls is None else lambda config, default: tls,
+    )
+
+
+def _listen(app: FastAPI, desk: Desk, server: Server) -> list[asyncio.Task[None]]:
+    """SIGTERM and Ctrl-C end in order, once; a second one leaves at once. SIGUSR1 stops all sending."""
+    loop, stopping = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+
+    async def stop() -> None:
+        desk.stopping.set()
+        await app.state.flights.land(LANDING)
+        server.should_exit = True
+
+    def heard() -> None:
+        if stopping:
+            server.force_exit = server.should_exit = True
+            return
+        stopping.append(loop.create_task(stop()))
+
+    def press() -> None:
+        app.state.flights.begin(kill.engage(desk, GLOBAL, reason="SIGUSR1"))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, heard)
+    loop.add_signal_handler(signal.SIGUSR1, press)
+    return stopping
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop's where there is one: half the memory of a TLS connection, and twice the requests."""
+    try:
+        import uvloop
+    except ImportError:  # Windows has none
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+class _Collector(logging.Handler):
+    """uvicorn's own words, among ordo's log lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = "error" if record.levelno >= logging.ERROR else "warning"
+        getattr(log.get(record.name), level)("uvicorn", message=record.getMessage(), exc_info=record.exc_info)
+
+
+def _collect_uvicorn() -> None:
+    logger = logging.getLogger("uvicorn")
+    logger.handlers, logger.propagate = [_Collector(logging.WARNING)], False
+    logger.setLevel(logging.WARNING)

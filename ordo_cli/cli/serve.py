@@ -1,0 +1,100 @@
+"""`ordo serve` on the command line: the same operations over HTTP."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ordo_cli.cli import door
+from ordo_cli.domain.errors import Refused
+
+if TYPE_CHECKING:
+    from ordo_cli.api.settings import Settings
+    from ordo_cli.desk import Desk
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", metavar="H", help="Address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 takes a free one")] = 8020,
+    socket: Annotated[
+        str | None, typer.Option("--socket", metavar="PATH", help="A Unix socket of this user instead")
+    ] = None,
+    expose: Annotated[bool, typer.Option("--expose", help="Let other machines in; takes TLS")] = False,
+    tls_cert: Annotated[str | None, typer.Option("--tls-cert", metavar="F", help="Certificate chain, PEM")] = None,
+    tls_key: Annotated[str | None, typer.Option("--tls-key", metavar="F", help="Its key, PEM")] = None,
+    client_ca: Annotated[
+        str | None, typer.Option("--client-ca", metavar="F", help="Clients must show a certificate of this authority")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, max=64, help="Processes")] = 1,
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", metavar="H", help="Another name it is called by")
+    ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option("--origin", metavar="O", help="A web page that may call, e.g. https://desk.example"),
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None, typer.Option("--trusted-proxy", metavar="A", help="Whose X-Forwarded-For is believed")
+    ] = None,
+) -> None:
+    """Serve the same operations over HTTP, to this machine alone unless told otherwise.
+
+    Example: ordo serve; then: ordo token create phone --scope read --scope kill:engage
+    """
+    from ordo_cli.api import listening, server  # FastAPI and uvicorn, 300 ms; here only
+    from ordo_cli.api import workers as processes
+    from ordo_cli.api.settings import Settings
+
+    home = door.home()
+    settings = Settings(
+        host=host,
+        port=port,
+        socket=None if socket is None else os.path.abspath(socket),
+        expose=expose,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        client_ca=client_ca,
+        workers=workers,
+        allow_hosts=tuple(allow_host or ()),
+        origins=tuple(origin or ()),
+        trusted_proxies=tuple(trusted_proxy or ()),
+    )
+    if not (os.path.exists(home.run) or os.path.exists(home.database)):
+        raise Refused(f"there is no ordo at {home.data}", hint="make one: ordo init", code="no_home")
+    listening.require_safe(settings)
+    tls = listening.tls_context(settings)
+    listener, settings = listening.listen(settings)
+    try:
+        if workers == 1:
+            server.run(home, settings, [listener], tls, partial(_announce, settings))
+            return
+        door.leave(
+            processes.supervise(
+                home,
+                workers,
+                lambda number: server.run(
+                    home, settings, [listener], tls, partial(_announce, settings) if number == 0 else _nothing
+                ),
+            )
+        )
+    finally:
+        listener.close()
+        listening.forget(settings)
+
+
+def _announce(settings: Settings, desk: Desk) -> None:
+    """Say where it listens and how to get in, once requests are answered."""
+    where = f"unix:{settings.socket}" if settings.socket else settings.url
+    many = f", {settings.workers} workers" if settings.workers > 1 else ""
+    door.say(f"ordo serves at {where}{many} (home {desk.home.data})")
+    if settings.loopback and not settings.socket:
+        door.say(f"  what there is: {settings.url}/docs")
+    door.say("  a token to call it with: ordo token create NAME --scope read --scope trade")
+    door.say("  to stop everything: ordo kill; to end this server: Ctrl-C")
+
+
+def _nothing(desk: Desk) -> None:
+    """The other workers say nothing."""
