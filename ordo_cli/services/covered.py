@@ -40,7 +40,9 @@ async def require(desk: Desk, names: Iterable[AccountId]) -> None:
     reached = await reach(desk)
     strange = [name for name in names if not reached(name)]
     if strange:
-        raise NotAllowed(f"this token is not for {', '.join(strange)}; nothing was done")
+        raise NotAllowed(
+            f"this token is not for {', '.join(strange)}; nothing was done", hint="name only accounts that it is for"
+        )
 
 
 async def seen(desk: Desk, targets: Iterable[Target]) -> list[Account]:

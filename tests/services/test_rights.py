@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
@@ -363,10 +365,7 @@ async def test_what_a_press_cleans_up_needs_no_further_right(desk: Desk, two: Tw
 
 
 async def test_who_pressed_is_told_even_if_it_is_written_down_later(desk: Desk, two: Two, reopen: Opener) -> None:
-    from contextlib import closing
-    from sqlite3 import connect
-
-    with closing(connect(desk.home.database, isolation_level=None)) as other:
+    with closing(sqlite3.connect(desk.home.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         outcome = await kill.engage(holding(desk, ENGAGE), GLOBAL, Level.BLOCK, "enough")
         other.execute("ROLLBACK")
