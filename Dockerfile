@@ -25,7 +25,7 @@ RUN python -m pip uninstall --yes pip \
 COPY --from=build /opt/ordo /opt/ordo
 # A new volume takes the owner of the folder that it covers: each of handover/ goes to one other container of compose.yaml.
 # Everything compiled is in the image already; nothing but /data may be written.
-ENV PATH=/opt/ordo/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 ORDO_HOME=/data
+ENV PATH=/opt/ordo/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/data ORDO_HOME=/data
 USER 10001:10001
 WORKDIR /data
 VOLUME ["/data"]
