@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from ordo_cli.api import fanouts, orders, problems
+from ordo_cli.api import fanouts, metrics, orders, problems
 from ordo_cli.api.flights import Flights
 from ordo_cli.api.guard import Guard
 from ordo_cli.api.settings import PREFIX, Settings
@@ -22,7 +22,7 @@ ROUTERS: tuple[APIRouter, ...] = (orders.router, fanouts.router)
 """Every noun's routes; a new noun adds its router here."""
 
 
-def make_app(desk: Desk, settings: Settings) -> FastAPI:
+def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = None) -> FastAPI:
     """The application at this desk. Its lifespan ends with what it began: on-wire legs get their grace."""
     docs = settings.loopback
     app = FastAPI(
@@ -41,7 +41,9 @@ def make_app(desk: Desk, settings: Settings) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
+    app.include_router(metrics.router)
     app.add_middleware(Guard, desk=desk, settings=settings)
+    metrics.install(app, counted or metrics.Counted())
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return app
 

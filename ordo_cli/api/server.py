@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import ssl
@@ -15,6 +16,8 @@ from fastapi import FastAPI
 
 from ordo_cli import log
 from ordo_cli.api.app import LANDING, make_app
+from ordo_cli.api.meters import telling
+from ordo_cli.api.metrics import Counted
 from ordo_cli.api.protocol import Protocol
 from ordo_cli.api.settings import Settings
 from ordo_cli.desk import Desk, open_desk
@@ -38,10 +41,11 @@ def run(home: Home, settings: Settings, sockets: list[socket.socket], tls: ssl.S
 async def _serve(
     home: Home, settings: Settings, sockets: list[socket.socket], tls: ssl.SSLContext | None, ready: Ready
 ) -> None:
-    async with open_desk(home, actor=ACTOR) as desk:
+    counted = Counted()
+    async with telling(os.environ, counted) as meter, open_desk(home, actor=ACTOR, meter=meter) as desk:
         log.configure(home.logs, desk.clock, "info")
         _collect_uvicorn()
-        app = make_app(desk, settings)
+        app = make_app(desk, settings, counted)
         server = Server(_config(app, tls, settings), lambda: ready(desk))
         stopping = _listen(app, desk, server)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from ordo_cli.domain.errors import Refused
 if TYPE_CHECKING:
     from ordo_cli.api.settings import Settings
     from ordo_cli.desk import Desk
+    from ordo_cli.home import Home
 
 
 def serve(
@@ -44,11 +46,9 @@ def serve(
 
     Example: ordo serve; then: ordo token create phone --scope read --scope kill:engage
     """
-    from ordo_cli.api import listening, server  # FastAPI and uvicorn, 300 ms; here only
-    from ordo_cli.api import workers as processes
+    from ordo_cli.api.counting import together
     from ordo_cli.api.settings import Settings
 
-    home = door.home()
     settings = Settings(
         host=host,
         port=port,
@@ -62,19 +62,27 @@ def serve(
         origins=tuple(origin or ()),
         trusted_proxies=tuple(trusted_proxy or ()),
     )
+    with together(os.environ) if workers > 1 else nullcontext():  # before anything of Prometheus is imported
+        _serve(door.home(), settings)
+
+
+def _serve(home: Home, settings: Settings) -> None:
+    from ordo_cli.api import listening, server  # FastAPI and uvicorn, 300 ms; here only
+    from ordo_cli.api import workers as processes
+
     if not (os.path.exists(home.run) or os.path.exists(home.database)):
         raise Refused(f"there is no ordo at {home.data}", hint="make one: ordo init", code="no_home")
     listening.require_safe(settings)
     tls = listening.tls_context(settings)
     listener, settings = listening.listen(settings)
     try:
-        if workers == 1:
+        if settings.workers == 1:
             server.run(home, settings, [listener], tls, partial(_announce, settings))
             return
         door.leave(
             processes.supervise(
                 home,
-                workers,
+                settings.workers,
                 lambda number: server.run(
                     home, settings, [listener], tls, partial(_announce, settings) if number == 0 else _nothing
                 ),
