@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from ordo_cli.api import fanouts, metrics, orders, problems
+from ordo_cli.api import accounts, audit, fanouts, kill, legs, metrics, orders, portfolio, problems, status
 from ordo_cli.api.flights import Flights
 from ordo_cli.api.guard import Guard
 from ordo_cli.api.settings import PREFIX, Settings
@@ -18,7 +18,17 @@ from ordo_cli.services.orders import GRACE
 
 LANDING = GRACE + 2.0  # seconds: the grace of what is on the wire, and the time to write it down
 
-ROUTERS: tuple[APIRouter, ...] = (orders.router, fanouts.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    kill.router,
+    orders.router,
+    fanouts.router,
+    legs.router,
+    portfolio.router,
+    accounts.router,
+    status.router,
+    status.open_router,
+    audit.router,
+)
 """Every noun's routes; a new noun adds its router here."""
 
 
@@ -42,6 +52,7 @@ def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = N
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(metrics.router)
+    app.include_router(status.open_router, include_in_schema=False)  # where probes of all kinds look for it
     app.add_middleware(Guard, desk=desk, settings=settings)
     metrics.install(app, counted or metrics.Counted())
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it

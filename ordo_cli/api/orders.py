@@ -46,7 +46,7 @@ REPLAYED = {"Idempotent-Replayed": "true"}
         201: {"description": "Every leg was accepted"},
         202: {"model": schemas.FanOut, "description": "Written down and being sent (`Prefer: respond-async`)"},
         207: {"model": schemas.FanOut, "description": "Written down; not every leg was accepted"},
-        **problems.documented(400, 404, 409, 422, 423, 502, 503),
+        **problems.documented(404, 409, 423, 502),
     },
 )
 async def place(
@@ -62,7 +62,7 @@ async def place(
 @router.post(
     "/orders/preview",
     response_model=schemas.Preview,
-    responses=problems.documented(404, 409, 422, 423, 502, 503),
+    responses=problems.documented(404, 409, 423, 502),
 )
 async def preview(order: PlaceOrder, desk: DeskDep) -> Response:
     """What the order would do and what speaks against it. Sends nothing."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -208,6 +208,12 @@ async def _http(request: Request, error: Exception) -> Response:
     }
     code, message = words.get(error.status_code, ("failed", str(error.detail)))
     return problem(error.status_code, code, message, headers=error.headers)
+
+
+def sentence(error: ValidationError) -> str:
+    """The first fault of a body."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{_place(first['loc'])}: {first['msg']}"
 
 
 def _place(location: tuple[Any, ...]) -> str:

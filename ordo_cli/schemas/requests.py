@@ -33,6 +33,9 @@ TargetWord = Annotated[
         description="An account, `@group`, `all`, or `account=QTY`",
     ),
 ]
+ScopeWord = Annotated[
+    str, Field(pattern=rf"^(global|(broker|account|group):{NAME})$", examples=["global", "account:alice"])
+]
 Note = Annotated[str, Field(min_length=1, max_length=200, pattern=rf"^[^{UNSEEN}]*$")]
 
 
@@ -109,6 +112,24 @@ class ChangeOrder(In):
             limit_price=_price(self.limit_price, "limit_price"),
             trigger_price=_price(self.trigger_price, "trigger_price"),
         )
+
+
+class PressKill(In):
+    """What to stop, and how far: `block` lets nothing new out, `cancel` cancels too, `flatten` closes positions too."""
+
+    scope: ScopeWord = "global"
+    level: Literal["block", "cancel", "flatten"] = "block"
+    reason: Annotated[str, Field(max_length=500, pattern=rf"^[^{UNSEEN}]*$")] = ""
+    include_protective: bool = Field(False, description="Cancel stops that protect a position too")
+    all: bool = Field(False, description="Cancel orders that ordo did not place too")
+
+
+class ReleaseKill(In):
+    """What may send again, and why; `acknowledge` names legs that may stay unknown."""
+
+    scope: ScopeWord
+    reason: Note
+    acknowledge: list[Annotated[str, Field(max_length=40)]] = Field(default=[], max_length=1_000)
 
 
 def _price(text: str | None, what: str) -> Decimal | None:
