@@ -16,6 +16,7 @@ from ordo_cli.config import Config, load
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.domain.seams import NO_METER, Chance, Clock, Disk, Failpoint, Meter
+from ordo_cli.domain.sessions import KeptSession
 from ordo_cli.domain.tokens import FULL, Rights
 from ordo_cli.domain.values import dataclass, field, replace
 from ordo_cli.gate import Gate
@@ -23,6 +24,7 @@ from ordo_cli.home import Home, make
 from ordo_cli.locks import Locks
 from ordo_cli.machine import SystemChance, SystemClock, SystemDisk, allow_many_files, no_failpoint, user
 from ordo_cli.secrets import Secrets
+from ordo_cli.sessions import Sessions
 from ordo_cli.spill import Spill
 from ordo_cli.store.store import Store, open_store
 
@@ -31,26 +33,47 @@ FindTools = Callable[[str], Tools]
 
 
 class Lines:
-    """The open line of each account, kept for as long as the desk is."""
+    """The open line of each account, kept for as long as the desk is, or the session that it was opened with."""
 
-    def __init__(self, find: FindSpec, secrets: Secrets, tools: FindTools, stack: AsyncExitStack) -> None:
-        self._find, self._secrets, self._tools, self._stack = find, secrets, tools, stack
-        self._open: dict[AccountId, asyncio.Task[Broker]] = {}
+    def __init__(
+        self, find: FindSpec, secrets: Secrets, sessions: Sessions, tools: FindTools, stack: AsyncExitStack
+    ) -> None:
+        self._find, self._secrets, self._sessions = find, secrets, sessions
+        self._tools, self._stack = tools, stack
+        self._open: dict[AccountId, tuple[KeptSession | None, asyncio.Task[Broker]]] = {}
 
     async def to(self, account: Account) -> Broker:
-        """This account's broker, connected once however many ask at the same time."""
-        line = self._open.get(account.id)
-        if line is None or (line.done() and not line.cancelled() and line.exception() is not None):
-            line = self._open[account.id] = asyncio.ensure_future(self._connect(account))
+        """This account's broker, connected once however many ask at the same time.
+
+        Raises SessionNeeded for an account that has to log in first. A session is looked up each time, as another
+        process may have begun or ended one; the line of an older one stays open for those who are using it.
+        """
+        needed = self._find(account.broker).login(account) is not None
+        session = await self._sessions.row(account.id) if needed else None
+        if session is None:
+            self._sessions.not_needed(account.id)
+        before, line = self._open.get(account.id, (None, None))
+        if line is None or before != session or (line.done() and not line.cancelled() and line.exception() is not None):
+            line = asyncio.ensure_future(self._connect(account, session))
+            self._open[account.id] = session, line
         return await asyncio.shield(line)
 
-    async def _connect(self, account: Account) -> Broker:
-        spec = self._find(account.broker)
+    async def credentials(self, account: Account) -> dict[str, str]:
+        """What the account's broker was told at its adding, by field name."""
         # A keyring may take three seconds to say no, and the loop must not stand still meanwhile.
         read = partial(self._secrets.get, account.id)
-        credentials = {name: await asyncio.to_thread(read, name) for name in spec.credentials}
-        log.hide(*credentials.values())
-        return await self._stack.enter_async_context(spec.connect(account, credentials, self._tools(account.broker)))
+        found = {name: await asyncio.to_thread(read, name) for name in self._find(account.broker).credentials}
+        log.hide(*found.values())
+        return found
+
+    def tools(self, account: Account) -> Tools:
+        """What the account's adapter may use, without a session."""
+        return self._tools(account.broker)
+
+    async def _connect(self, account: Account, kept: KeptSession | None) -> Broker:
+        session = await self._sessions.opened(kept) if kept is not None else None
+        tools, credentials = replace(self.tools(account), session=session), await self.credentials(account)
+        return await self._stack.enter_async_context(self._find(account.broker).connect(account, credentials, tools))
 
 
 @dataclass(frozen=True)
@@ -64,6 +87,7 @@ class Desk:
     gate: Gate
     locks: Locks
     lines: Lines
+    sessions: Sessions
     spill: Spill
     clock: Clock
     chance: Chance
@@ -80,7 +104,8 @@ class Desk:
     def acting_as(self, actor: str, rights: Rights, request_id: str | None = None) -> Desk:
         """The same desk with somebody else at it, who may do no more than this and whose name the audit shows."""
         store = self.store.acting_as(actor, request_id)
-        return replace(self, store=store, actor=actor, rights=rights, request_id=request_id)
+        sessions = self.sessions.over(store.sessions)
+        return replace(self, store=store, sessions=sessions, actor=actor, rights=rights, request_id=request_id)
 
     def spec(self, account: Account) -> BrokerSpec:
         return self.find(account.broker)
@@ -138,7 +163,8 @@ async def open_desk(
         def tools(name: str) -> Tools:
             return Tools(clock, chance, Path(home.data), config.read_timeout, config.brokers.get(name, {}))
 
-        lines = Lines(find, secrets, tools, await stack.enter_async_context(AsyncExitStack()))
+        sessions = Sessions(store.sessions, secrets, store.install.id, locks=locks, clock=clock, chance=chance)
+        lines = Lines(find, secrets, sessions, tools, await stack.enter_async_context(AsyncExitStack()))
         gate, spill = Gate(home.run, clock), Spill(home.run)
         spill.reserve()
         yield Desk(
@@ -149,6 +175,7 @@ async def open_desk(
             gate=gate,
             locks=locks,
             lines=lines,
+            sessions=sessions,
             spill=spill,
             clock=clock,
             chance=chance,

@@ -11,7 +11,18 @@ from decimal import Decimal
 from heapq import heapify, heappop, heappush
 from itertools import count
 
-from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Permit, RateLimits, Tools
+from ordo_cli.brokers.base import (
+    Broker,
+    BrokerSession,
+    BrokerSpec,
+    Capabilities,
+    Challenge,
+    ChallengeKind,
+    Login,
+    Permit,
+    RateLimits,
+    Tools,
+)
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName
 from ordo_cli.domain.errors import NoAnswer, NotFound, Rejected, Unreachable
 from ordo_cli.domain.fanouts import Mode
@@ -241,20 +252,75 @@ class ScriptedBroker:
         return changed
 
 
+Step = BrokerSession | Challenge | Exception
+
+
+@dataclass
+class ScriptedLogin:
+    """A login that takes the steps that a test lists, and remembers what it was asked and shown."""
+
+    steps: list[Step] = field(default_factory=list)
+    log: list[tuple[str, object]] = field(default_factory=list)
+    probed: Exception | None = None
+    ended: Exception | None = None
+    meanwhile: Callable[[], Awaitable[None]] | None = None  # what goes on while the broker thinks
+
+    async def start(self, account: Account, credentials: Mapping[str, str], tools: Tools) -> BrokerSession | Challenge:
+        return await self._next("start", None)
+
+    async def answer(
+        self, account: Account, credentials: Mapping[str, str], tools: Tools, state: bytes, text: str
+    ) -> BrokerSession | Challenge:
+        return await self._next("answer", (state, text))
+
+    async def probe(self, account: Account, _: Mapping[str, str], tools: Tools, session: BrokerSession) -> None:
+        self.log.append(("probe", session.token))
+        if self.probed is not None:
+            raise self.probed
+
+    async def logout(self, account: Account, _: Mapping[str, str], tools: Tools, session: BrokerSession) -> None:
+        self.log.append(("logout", session.token))
+        if self.ended is not None:
+            raise self.ended
+
+    async def _next(self, called: str, shown: object) -> BrokerSession | Challenge:
+        self.log.append((called, shown))
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        step = self.steps.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+
+def asks(seconds: float = 300, state: bytes = b"state", prompt: str = "the code in the message") -> Challenge:
+    return Challenge(ChallengeKind.OTP, prompt, MONDAY_NOON + timedelta(seconds=seconds), state)
+
+
+def lives(seconds: float = 3600, token: str = "a-token-of-acme") -> BrokerSession:
+    return BrokerSession({"access_token": token}, MONDAY_NOON + timedelta(seconds=seconds))
+
+
 class Firm:
-    """A broker firm called `acme` with a scripted line for each account."""
+    """A broker firm called `acme` with a scripted line for each account, and a login for those that have one."""
 
     def __init__(self, clock: FakeClock, mode: Mode = Mode.LIVE, rates: RateLimits | None = None) -> None:
         self.clock, self.mode, self.rates = clock, mode, rates or RateLimits()
         self.lines: dict[AccountId, ScriptedBroker] = {}
         self.margins = False  # whether it declares that it tells them
+        self.logins: dict[str, ScriptedLogin] = {}
+        self.sessions: list[BrokerSession | None] = []  # that lines were opened with
 
     def line(self, account: Account) -> ScriptedBroker:
         return self.lines.setdefault(account.id, ScriptedBroker(self.clock, account, self.tagged(account)))
 
     @asynccontextmanager
     async def connect(self, account: Account, _: Mapping[str, str], tools: Tools) -> AsyncIterator[Broker]:
+        self.sessions.append(tools.session)
         yield self.line(account)
+
+    def login(self, account: Account) -> Login | None:
+        return self.logins.get(account.id)
 
     def find(self, name: str) -> BrokerSpec:
         if name != "acme":
@@ -267,6 +333,7 @@ class Firm:
             capabilities=self.capabilities,
             rates=self.rates,
             connect=self.connect,
+            login=self.login,
         )
 
     def tagged(self, account: Account) -> bool:

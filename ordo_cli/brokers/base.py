@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,11 @@ from ordo_cli.domain.instruments import Instrument, InstrumentId
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, Tag
 from ordo_cli.domain.portfolio import Funds, Holding, Margin, Position, Quote, Trade
 from ordo_cli.domain.seams import Chance, Clock
+from ordo_cli.domain.sessions import ChallengeKind as ChallengeKind
 from ordo_cli.domain.values import dataclass, field
+
+WRONG_ANSWER = "WRONG_ANSWER"
+"""The code of a Rejected by which the broker lets the same challenge be answered once more."""
 
 
 class Permit(Protocol):
@@ -85,6 +90,24 @@ class Broker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class BrokerSession:
+    """What a login ended in. `token` is whatever the adapter needs to speak for the account, by its own names."""
+
+    token: Mapping[str, str] = field(repr=False)
+    expires_at: datetime  # by the broker's rule; aware
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a broker asks before it goes on: plain data, answered in this process or another, now or later."""
+
+    kind: ChallengeKind
+    prompt: str  # one sentence for whoever answers
+    expires_at: datetime
+    state: bytes = field(repr=False)  # what the adapter needs with the answer; nobody else reads it
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """What an adapter may use of the outside world."""
 
@@ -93,10 +116,46 @@ class Tools:
     data: Path  # folder for what a broker keeps on this machine (the paper exchange's file, instrument masters)
     read_timeout: float = 15.0  # seconds an order waits for its answer
     options: Mapping[str, str] = field(default_factory=dict)  # the `[brokers.<name>]` table of config.toml, as text
+    session: BrokerSession | None = field(default=None, repr=False)  # of the account, where its broker has a login
+
+
+class Login(Protocol):
+    """How the accounts of a broker log in.
+
+    Every call may raise Unreachable (zero bytes left), NoAnswer or Rejected, and nothing else of the network; what it
+    raises repeats nothing secret. It keeps nothing: what a later step needs is in the challenge's state.
+    """
+
+    async def start(
+        self, account: Account, credentials: Mapping[str, str], tools: Tools
+    ) -> BrokerSession | Challenge: ...
+
+    async def answer(
+        self, account: Account, credentials: Mapping[str, str], tools: Tools, state: bytes, text: str
+    ) -> BrokerSession | Challenge:
+        """The next step. Raises Rejected with WRONG_ANSWER when the same challenge may be answered once more."""
+        ...
+
+    async def probe(
+        self, account: Account, credentials: Mapping[str, str], tools: Tools, session: BrokerSession
+    ) -> None:
+        """The cheapest read there is. Raises SessionExpired when the broker does not know this session any more."""
+        ...
+
+    async def logout(
+        self, account: Account, credentials: Mapping[str, str], tools: Tools, session: BrokerSession
+    ) -> None:
+        """End the session at the broker; one that is over already is no error."""
+        ...
 
 
 Connect = Callable[[Account, Mapping[str, str], Tools], AbstractAsyncContextManager[Broker]]
-"""Open the line of one account: the account, its credentials by field name, and the tools."""
+"""Open the line of one account: the account, its credentials by field name, and the tools with its live session."""
+
+
+def no_login(account: Account) -> Login | None:
+    """What is said of a broker that lets its accounts in as they are."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +171,5 @@ class BrokerSpec:
     """Raises Invalid for account settings (behaviours, base URL) that this broker does not know."""
     behaviours: Mapping[str, str] = field(default_factory=dict)
     """Trouble that its accounts can be told to rehearse, each with what it does."""
+    login: Callable[[Account], Login | None] = no_login
+    """How this account logs in; None for one that needs no session."""

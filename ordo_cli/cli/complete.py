@@ -49,8 +49,8 @@ def _possible(words: list[str], word: str) -> "Iterable[tuple[str, str]]":
         return _globals() if word.startswith("-") else [(name, line) for name, (_, _, line) in commands.items()]
     command, rest = rest[0], rest[1:]
     if command in VERBS and not rest and not word.startswith("-"):
-        return _plain(VERBS[command])
-    if command in VERBS and rest and not rest[0].startswith("-"):
+        return [*_plain(VERBS[command]), *_of_kind(_argument(command, rest, {}), word)]
+    if command in VERBS and rest and rest[0] in VERBS[command]:
         command, rest = f"{command} {rest[0]}", rest[1:]
     options = OPTIONS.get(command, {})
     if rest and rest[-1].startswith("-") and options.get(rest[-1]):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ordo_cli.cli.exits import DONE, EXIT_CODES, FAILED, INTERRUPTED, exit_code_for, exit_code_of
+from ordo_cli.cli.exits import DONE, EXIT_CODES, FAILED, INTERRUPTED, PARTIAL, exit_code_for, exit_code_of
 from ordo_cli.cli.front import Unwritten, coloured, write_out
 from ordo_cli.cli.talk import begin, current, home, interrupted, lively, say, talk_above, warn
 from ordo_cli.domain.errors import Invalid, Refused
@@ -26,6 +26,7 @@ __all__ = [
     "EXIT_CODES",
     "FAILED",
     "INTERRUPTED",
+    "PARTIAL",
     "begin",
     "exit_code_for",
     "exit_code_of",

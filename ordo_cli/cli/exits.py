@@ -24,8 +24,10 @@ from ordo_cli.domain.errors import (
 from ordo_cli.domain.fanouts import FanOut, Fate, fate
 from ordo_cli.domain.legs import Block
 from ordo_cli.domain.orders import FINAL, OrderState
+from ordo_cli.domain.sessions import GOOD
 
 if TYPE_CHECKING:
+    from ordo_cli.domain.sessions import LoginState
     from ordo_cli.services.cancelling import Cancelled
     from ordo_cli.services.reconcile import Reconciled
 
@@ -108,6 +110,11 @@ def exit_code_of_reads(asked: int, failures: Sequence[str]) -> int:
     if len(failures) < asked:
         return PARTIAL
     return LOGIN if set(failures) <= {"session_expired", "session_needed", Block.SESSION} else FAILED
+
+
+def exit_code_of_logins(states: Sequence[LoginState]) -> int:
+    """The exit code of logging in: 0 when every account is live, 4 while any waits, has failed or cannot be sure."""
+    return DONE if all(state.standing in GOOD and state.problem is None for state in states) else LOGIN
 
 
 def exit_code_of_cancels(done: Sequence[Cancelled]) -> int:

@@ -31,6 +31,7 @@ Environment. A flag outranks a variable, a variable outranks config.toml, that o
   ORDO_HOME=/srv/ordo ordo status
 
   ORDO_HOME                everything in one folder: config, data, run files, logs
+  ORDO_OTP_<ACCOUNT>       the answer that a broker asks for at a login (a-b is ORDO_OTP_A_B); see ordo login otp --help
   ORDO_<TABLE>__<NAME>     any setting: ORDO_LIMITS__VALUE_ORDER_MAX=50000, ORDO_SENDING__READ_TIMEOUT=10
   NO_COLOR                 no colours
   TERM=dumb                no colours, no live table
@@ -85,7 +86,7 @@ It matches by price and time, checks tick, lot, band and funds, fills in parts a
   ordo instrument price NSE:INFY 1500     set a price to rehearse with; --free lets it move again
 
 A paper account can be told to misbehave (`--behaviour`, again for more):
-  latency=MS, refuse, silent, silent-cancel, late=SECONDS, expired, tagless, lagging=SECONDS, partial,
+  latency=MS, refuse, silent, silent-cancel, late=SECONDS, expired, otp, tagless, lagging=SECONDS, partial,
   duplicate-sensitive, rate-limited, down. `ordo broker show paper` explains each.
 """
 

@@ -4,6 +4,7 @@ TOPICS = (
     (
         "Trade",
         (
+            ("login", "ordo_cli.cli.login", "app", "Log accounts in, and answer what their brokers ask"),
             ("buy", "ordo_cli.cli.shortcuts", "buy", "Buy in one or many accounts"),
             ("sell", "ordo_cli.cli.shortcuts", "sell", "Sell in one or many accounts"),
             ("order", "ordo_cli.cli.orders", "app", "Place, list, show, modify and cancel orders"),

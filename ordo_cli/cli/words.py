@@ -1,6 +1,7 @@
 """The words that completion offers, generated from the command tree by tests/cli/words.py."""
 
 VERBS: dict[str, tuple[str, ...]] = {
+    "login": ("otp", "status", "out"),
     "order": ("place", "list", "show", "modify", "cancel", "cancel-all"),
     "fanout": ("list", "show", "watch", "reconcile", "cancel"),
     "leg": ("resolve",),
@@ -16,6 +17,10 @@ VERBS: dict[str, tuple[str, ...]] = {
     "db": ("upgrade", "check", "backup", "restore"),
 }
 OPTIONS: dict[str, dict[str, str]] = {
+    "login otp": {"--otp-stdin": "", "--otp-command": "?", "--json": ""},
+    "login status": {"--json": ""},
+    "login out": {"--json": ""},
+    "login": {"--json": ""},
     "buy": {
         "--qty": "?",
         "--to": "target",
@@ -213,6 +218,10 @@ OPTIONS: dict[str, dict[str, str]] = {
     "help": {},
 }
 ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "login otp": ("account",),
+    "login status": ("target*",),
+    "login out": ("target*",),
+    "login": ("target*",),
     "buy": ("instrument", "target*"),
     "sell": ("instrument", "target*"),
     "order place": ("buy|sell", "instrument", "target*"),

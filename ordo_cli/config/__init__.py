@@ -283,8 +283,8 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[Origin]:
     for variable, text in environ.items():
-        if not variable.startswith(PREFIX) or "__" not in variable:
-            continue  # ORDO_HOME and the like are not settings
+        if not variable.startswith(PREFIX) or "__" not in variable or variable.startswith(f"{PREFIX}OTP_"):
+            continue  # ORDO_HOME and the like are not settings, nor is an answer for an account's login
         path = variable.removeprefix(PREFIX).lower().replace("__", ".")
         yield Origin(path, _said(variable, path, text), variable)
 

@@ -38,6 +38,7 @@ class Case:
     now: datetime
     unreadable: Problem | None = None  # why the instrument could not be looked up
     result: Decimal | None = None  # rupees won or lost today, read only when a limit judges it
+    session: Problem | None = None  # what keeps the account from speaking to its broker at all
     margin: Margin | None = None  # None when nobody told and nothing could be estimated
 
     @property
@@ -124,6 +125,11 @@ def _product(case: Case) -> Iterator[Objection]:
         yield _hard("PRODUCT_SEGMENT", "nrml is for derivatives", "use --product cnc or mis")
     if not cash and case.intent.product in {Product.CNC, Product.MTF}:
         yield _hard("PRODUCT_SEGMENT", f"{case.intent.product} is for shares", "use --product nrml or mis")
+
+
+def _logged_in(case: Case) -> Iterator[Objection]:
+    if case.session is not None:
+        yield Objection(case.session)
 
 
 def _known(case: Case) -> Iterator[Objection]:
@@ -290,6 +296,7 @@ def margin_short(case: Case) -> Iterator[Objection]:
 
 
 CHECKS: tuple[Callable[[Case], Iterator[Objection]], ...] = (
+    _logged_in,
     _known,
     _ability,
     _product,

@@ -32,6 +32,7 @@ from ordo_cli.schemas.portfolio import (
     quote,
     trade_row,
 )
+from ordo_cli.schemas.sessions import Login, login
 from ordo_cli.schemas.setup import Account, account, account_shown, broker, setting, step, token, token_made, verdict
 from ordo_cli.schemas.status import Status, status
 
@@ -45,6 +46,7 @@ __all__ = [
     "Instrument",
     "KillState",
     "Leg",
+    "Login",
     "Order",
     "OrderRow",
     "PositionRow",
@@ -72,6 +74,7 @@ __all__ = [
     "instrument",
     "kill_state",
     "leg",
+    "login",
     "order",
     "order_row",
     "position_row",

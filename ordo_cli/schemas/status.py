@@ -23,6 +23,7 @@ class AccountStatus(Out):
     mode: str
     enabled: bool
     session: str
+    session_until: Moment | None
     stopped_by: tuple[str, ...]
     level: str | None
     last_call: Moment | None
@@ -84,6 +85,7 @@ def _account(each: status_service.AccountStatus) -> AccountStatus:
         mode=each.mode,
         enabled=each.enabled,
         session=each.session,
+        session_until=each.session_until,
         stopped_by=tuple(str(scope) for scope in each.stopped_by),
         level=None if each.level is None else each.level.name.lower(),
         last_call=each.last_call,

@@ -64,6 +64,7 @@ async def add(desk: Desk, name: str, broker: str, wishes: Wishes, credentials: M
         raise Invalid(f"there is an account {account.id} already", hint=f"ordo account edit {account.id}")
     steps = await initialise(desk, None) if fresh(desk) else []
     _keep(desk, account.id, credentials)
+    await desk.store.sessions.forget(account.id, "the account is new")
     try:
         await desk.store.accounts.add(account)
     except BaseException:
@@ -85,6 +86,8 @@ async def edit(desk: Desk, name: str, wishes: Wishes, credentials: Mapping[str, 
     _keep(desk, account.id, credentials)
     if account != before:
         await desk.store.accounts.save(account)
+    if credentials or account.base_url != before.base_url:  # the session is of somebody else, or of another server
+        await desk.store.sessions.forget(account.id, "what it logs in with was changed")
     await _limit(desk, account.id, wishes)
     await arm_new(desk, scopes_over(account))
     return account
@@ -116,6 +119,7 @@ async def remove(desk: Desk, name: str) -> None:
     fields = desk.spec(account).credentials
     if fields:
         desk.secrets.remove(account.id, fields)
+    await desk.store.sessions.forget(account.id, "the account was removed")
     await desk.store.accounts.remove(account.id)
     if config.forget(desk.home, desk.disk, f"limits.accounts.{account.id}"):
         await desk.store.audit.append("limit-change", {"limits": "removed"}, {"account": account.id})

@@ -18,9 +18,11 @@ from ordo_cli.domain.errors import OrdoError
 from ordo_cli.domain.kill import GLOBAL, Scope, Switch, scopes_over
 from ordo_cli.domain.legs import Submission
 from ordo_cli.domain.seams import Clock, Disk
+from ordo_cli.domain.sessions import Standing
 from ordo_cli.domain.values import dataclass
 from ordo_cli.home import Home, network_file_system
 from ordo_cli.machine import SystemClock, SystemDisk
+from ordo_cli.services import sessions
 
 LEAST_FREE = 64 << 20  # bytes; below this, or below one percent, nothing new is sent
 TICK = 0.05  # seconds over which two clocks are compared
@@ -62,6 +64,7 @@ async def _at_the_desk(desk: Desk) -> AsyncIterator[Verdict]:
     yield await _database(desk)
     yield await _records(desk)
     yield _secrets(desk, accounts)
+    yield await _sessions(desk, accounts)
     for verdict in (*_arming(desk.home, accounts, switches), *_presses(desk.home)):
         yield verdict
     yield await _unknown(desk)
@@ -173,6 +176,20 @@ def _secrets(desk: Desk, accounts: list[Account]) -> Verdict:
     except OrdoError as error:
         return Verdict("secrets", Level.FAIL, error.message, error.hint or "ordo init")
     return Verdict("secrets", Level.OK, f"{title} keeps what it is given")
+
+
+async def _sessions(desk: Desk, accounts: list[Account]) -> Verdict:
+    logins = [each for each in await sessions.standings(desk, accounts) if each.standing is not Standing.NOT_NEEDED]
+    if not logins:
+        return Verdict("sessions", Level.OK, "no account needs one")
+    out = [each.account for each in logins if each.standing is not Standing.LIVE]
+    if out:
+        return Verdict("sessions", Level.WARN, f"not logged in: {' '.join(out)}", f"ordo login {' '.join(out)}")
+    short = [each.account for each in logins if each.covers_close is False]
+    if short:
+        message = f"these end before today's market does: {' '.join(short)}"
+        return Verdict("sessions", Level.WARN, message, "see: ordo login status")
+    return Verdict("sessions", Level.OK, f"{len(logins)} live beyond today's market close")
 
 
 def _arming(home: Home, accounts: list[Account], switches: dict[Scope, Switch]) -> Iterator[Verdict]:

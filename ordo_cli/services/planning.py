@@ -14,22 +14,33 @@ from ordo_cli.domain import checks, market, matching
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, Target, choose
 from ordo_cli.domain.allocation import Allocation, Split, allocate
 from ordo_cli.domain.checks import Case, Objection
-from ordo_cli.domain.errors import Invalid, KillEngaged, LimitExceeded, OrdoError, StoreFailed
+from ordo_cli.domain.errors import (
+    Invalid,
+    KillEngaged,
+    LimitExceeded,
+    Refused,
+    SessionNeeded,
+    StoreFailed,
+)
 from ordo_cli.domain.fanouts import FanOut, Mode
-from ordo_cli.domain.instruments import Exchange, Instrument
+from ordo_cli.domain.instruments import Exchange
 from ordo_cli.domain.journal import UNUSED, DayLimits, DayUse, Picture
 from ordo_cli.domain.keys import check_key, fingerprint, new_key
 from ordo_cli.domain.kill import GLOBAL, Scope, scopes_over
 from ordo_cli.domain.legs import Block, FanOutId, Leg, LegId, Problem, Purpose, Submission
 from ordo_cli.domain.orders import OrderIntent
-from ordo_cli.domain.portfolio import Quote
 from ordo_cli.domain.tags import tag_of
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import Seal, Stamps
-from ordo_cli.services import margins
+from ordo_cli.services import margins, markets, sessions
+from ordo_cli.services.markets import Market
 
 ENOUGH_BYTES, ENOUGH_SHARE = 64 * 1024 * 1024, 0.01  # of the disk that the journal lies on
 ID_LENGTH = 10  # 50 bits: short enough to type
+
+
+RAISED: dict[str, type[Refused]] = {Block.KILL: KillEngaged, Block.SESSION: SessionNeeded}
+"""What refuses a whole fan-out, by the code of what speaks against every leg; anything else is a limit."""
 
 
 class OnPartial(StrEnum):
@@ -90,15 +101,6 @@ class Preview:
         return sum(known, Decimal(0)) if len(known) == len(values) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
-    """What one broker says of the instrument, asked once for all its accounts."""
-
-    instrument: Instrument | None
-    quote: Quote | None
-    problem: Problem | None = None  # why nobody could be asked
-
-
 def fingerprint_of(request: PlaceRequest) -> str:
     """The request as it was given: names of groups, not who is in them."""
     return fingerprint(
@@ -135,14 +137,15 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     mode = _one_mode(desk, accounts)
     if not closing:
         desk.gate.stamps([GLOBAL])
-    markets = {name: await _market(desk, request.intent, some) for name, some in _by_broker(accounts).items()}
-    shares = _allocate(request, chosen, markets)
+    found = await markets.read(desk, request.intent, accounts)
+    shares = _allocate(request, chosen, found)
     opposite = _opposite(picture, request.intent.instrument.exchange, desk.clock.now())
     results = await _results(desk, [] if closing else accounts)
+    without = await sessions.missing(desk, accounts)
     cases = [
-        _case(desk, request, account, shares.shares[account.id], markets, picture.uses, opposite, results)
-        for account in accounts
-        if account.id in shares.shares
+        _case(desk, request, each, shares.shares[each.id], found, picture.uses, opposite, results, problem)
+        for each, problem in ((account, without.get(account.id)) for account in accounts)
+        if each.id in shares.shares
     ]
     epochs = {} if closing else {switch.scope: switch.epoch for switch in picture.switches}
     seals: dict[Scope, Seal] = {}
@@ -159,8 +162,8 @@ def refuse_whole(plan: Preview) -> None:
     first = plan.refusal or problems[0]
     if first is None or (plan.refusal is None and any(problem != first for problem in problems)):
         return
-    raising = KillEngaged if first.code == Block.KILL else LimitExceeded
-    raise raising(first.message, hint=first.hint, code=raising.code if raising is KillEngaged else first.code)
+    raising = RAISED.get(first.code, LimitExceeded)
+    raise raising(first.message, hint=first.hint, code=first.code if raising is LimitExceeded else raising.code)
 
 
 def windows(desk: Desk, plan: Preview) -> dict[AccountId, float]:
@@ -225,29 +228,6 @@ def _one_mode(desk: Desk, accounts: Sequence[Account]) -> Mode:
     return modes.pop()
 
 
-def _by_broker(accounts: Sequence[Account]) -> dict[BrokerName, list[Account]]:
-    found: dict[BrokerName, list[Account]] = {}
-    for account in accounts:
-        found.setdefault(account.broker, []).append(account)
-    return found
-
-
-async def _market(desk: Desk, intent: OrderIntent, accounts: Sequence[Account]) -> Market:
-    """The instrument and its price from the first account that answers; when none does, the checks judge without."""
-    silence: OrdoError | None = None
-    for account in accounts:
-        try:
-            broker = await desk.lines.to(account)
-            instrument = await broker.instrument(intent.instrument)
-            quotes = await broker.quotes([intent.instrument]) if instrument is not None else {}
-        except OrdoError as error:
-            silence = silence or error
-            continue
-        return Market(instrument, quotes.get(intent.instrument))
-    problem = None if silence is None else Problem("MARKET_UNREADABLE", silence.message, silence.hint)
-    return Market(None, None, problem)
-
-
 def _allocate(
     request: PlaceRequest, chosen: Sequence[tuple[Account, int | None]], markets: Mapping[BrokerName, Market]
 ) -> Allocation:
@@ -296,6 +276,7 @@ def _case(
     use: Mapping[AccountId, DayUse],
     opposite: tuple[AccountId, ...],
     results: Mapping[AccountId, Decimal],
+    without: Problem | None,
 ) -> Case:
     spec, found = desk.spec(account), markets[account.broker]
     paper = spec.mode is Mode.PAPER
@@ -313,6 +294,7 @@ def _case(
         now=desk.clock.now(),
         unreadable=found.problem,
         result=results.get(account.id),
+        session=without,
     )
 
 

@@ -233,6 +233,7 @@ def _still_wanted(desk: Desk, errand: Errand) -> None:
 def _in_time(desk: Desk, errand: Errand) -> None:
     if desk.stopping.is_set():
         raise Refused(STOPPED, code=Block.INTERRUPTED)
+    desk.sessions.still(errand.account.id)
     if desk.clock.elapsed() >= errand.deadline:
         raise Refused("its deadline passed before it could be sent", code=Block.DEADLINE)
 

@@ -14,9 +14,10 @@ from ordo_cli.domain.journal import DayUse
 from ordo_cli.domain.kill import Level, Scope
 from ordo_cli.domain.legs import FanOutId, Leg, LegId, Submission
 from ordo_cli.domain.orders import Side
+from ordo_cli.domain.sessions import LoginState, Standing
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass
-from ordo_cli.services import covered, kill
+from ordo_cli.services import covered, kill, sessions
 from ordo_cli.services.kill import KillState
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 DOUBT = frozenset({Submission.UNKNOWN, Submission.DISPUTED})
 ON_THE_WIRE = frozenset({Submission.PLANNED, Submission.SENDING, Submission.NOT_SENT})
 UNUSED = DayUse(0, Decimal(0), 0)
-NO_SESSION, EXPIRED = "not needed", "expired"
+EXPIRED = Standing.EXPIRED
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class AccountStatus:
     broker: BrokerName
     mode: Mode
     enabled: bool
-    session: str
+    session: Standing
+    session_until: datetime | None
     stopped_by: tuple[Scope, ...]
     level: Level | None
     last_call: datetime | None
@@ -87,6 +89,7 @@ async def status(desk: Desk) -> Status:
     uses = await desk.store.journal.day_uses(day)
     calls = await desk.store.journal.last_operations()
     standing = await kill.state(desk)
+    logins = {each.account: each for each in await sessions.standings(desk, accounts)}
     stops = {each.account: each for each in standing.accounts}
     rows = tuple(
         AccountStatus(
@@ -94,7 +97,8 @@ async def status(desk: Desk) -> Status:
             broker=account.broker,
             mode=desk.spec(account).mode,
             enabled=account.enabled,
-            session=_session(account),
+            session=_session(account, logins[account.id]),
+            session_until=logins[account.id].until,
             stopped_by=stops[account.id].by if account.id in stops else (),
             level=stops[account.id].level if account.id in stops else None,
             last_call=calls.get(account.id),
@@ -124,6 +128,6 @@ def _doubt(fan_out: FanOut, leg: Leg, now: datetime) -> Doubt:
     )
 
 
-def _session(account: Account) -> str:
-    """Paper needs no login, but can rehearse one that is over."""
-    return EXPIRED if EXPIRED in account.behaviours else NO_SESSION
+def _session(account: Account, login: LoginState) -> Standing:
+    """By what is stored of it; a paper account can rehearse one that is over."""
+    return EXPIRED if EXPIRED in account.behaviours else login.standing

@@ -66,9 +66,11 @@ SQLITE: dict[str, tuple[str, tuple[str, ...]]] = {
     'sessions': ('SELECT sessions.account, sessions.sealed, sessions.created_at, sessions.expires_at FROM sessions ORDER BY sessions.account', ()),
     'session': ('SELECT sessions.account, sessions.sealed, sessions.created_at, sessions.expires_at FROM sessions WHERE sessions.account = ?', ('account',)),
     'remove_session': ('DELETE FROM sessions WHERE sessions.account = ?', ('account',)),
-    'challenge': ('SELECT challenges.id, challenges.account, challenges.kind, challenges.prompt, challenges.sealed, challenges.created_at, challenges.expires_at, challenges.attempts, challenges.answered_at FROM challenges WHERE challenges.id = ?', ('id',)),
     'challenges_of': ('SELECT challenges.id, challenges.account, challenges.kind, challenges.prompt, challenges.sealed, challenges.created_at, challenges.expires_at, challenges.attempts, challenges.answered_at FROM challenges WHERE challenges.account = ? ORDER BY challenges.created_at DESC', ('account',)),
-    'try_challenge': ('UPDATE challenges SET attempts=?, answered_at=? WHERE challenges.id = ?', ('attempts', 'answered_at', 'id')),
+    'all_challenges': ('SELECT challenges.id, challenges.account, challenges.kind, challenges.prompt, challenges.sealed, challenges.created_at, challenges.expires_at, challenges.attempts, challenges.answered_at FROM challenges ORDER BY challenges.account, challenges.created_at DESC', ()),
+    'claim_challenge': ('UPDATE challenges SET attempts=(challenges.attempts + 1), answered_at=? WHERE challenges.id = ? AND challenges.answered_at IS NULL AND challenges.attempts < ? AND challenges.expires_at > ? RETURNING id', ('now', 'id', 'attempts_most', 'now')),
+    'reopen_challenge': ('UPDATE challenges SET attempts=(challenges.attempts - ?), answered_at=NULL WHERE challenges.id = ?', ('given_back', 'id')),
+    'close_challenges': ('UPDATE challenges SET answered_at=? WHERE challenges.account = ? AND challenges.answered_at IS NULL', ('now', 'account')),
     'remove_challenges': ('DELETE FROM challenges WHERE challenges.account = ?', ('account',)),
 }
 
@@ -134,9 +136,11 @@ POSTGRESQL: dict[str, tuple[str, tuple[str, ...]]] = {
     'sessions': ('SELECT sessions.account, sessions.sealed, sessions.created_at, sessions.expires_at FROM sessions ORDER BY sessions.account', ()),
     'session': ('SELECT sessions.account, sessions.sealed, sessions.created_at, sessions.expires_at FROM sessions WHERE sessions.account = $1::VARCHAR', ('account',)),
     'remove_session': ('DELETE FROM sessions WHERE sessions.account = $1::VARCHAR', ('account',)),
-    'challenge': ('SELECT challenges.id, challenges.account, challenges.kind, challenges.prompt, challenges.sealed, challenges.created_at, challenges.expires_at, challenges.attempts, challenges.answered_at FROM challenges WHERE challenges.id = $1::VARCHAR', ('id',)),
     'challenges_of': ('SELECT challenges.id, challenges.account, challenges.kind, challenges.prompt, challenges.sealed, challenges.created_at, challenges.expires_at, challenges.attempts, challenges.answered_at FROM challenges WHERE challenges.account = $1::VARCHAR ORDER BY challenges.created_at DESC', ('account',)),
-    'try_challenge': ('UPDATE challenges SET attempts=$1::INTEGER, answered_at=$2::BIGINT WHERE challenges.id = $3::VARCHAR', ('attempts', 'answered_at', 'id')),
+    'all_challenges': ('SELECT challenges.id, challenges.account, challenges.kind, challenges.prompt, challenges.sealed, challenges.created_at, challenges.expires_at, challenges.attempts, challenges.answered_at FROM challenges ORDER BY challenges.account, challenges.created_at DESC', ()),
+    'claim_challenge': ('UPDATE challenges SET attempts=(challenges.attempts + 1), answered_at=$1::BIGINT WHERE challenges.id = $2::VARCHAR AND challenges.answered_at IS NULL AND challenges.attempts < $3::INTEGER AND challenges.expires_at > $1::BIGINT RETURNING challenges.id', ('now', 'id', 'attempts_most')),
+    'reopen_challenge': ('UPDATE challenges SET attempts=(challenges.attempts - $1::INTEGER), answered_at=NULL WHERE challenges.id = $2::VARCHAR', ('given_back', 'id')),
+    'close_challenges': ('UPDATE challenges SET answered_at=$1::BIGINT WHERE challenges.account = $2::VARCHAR AND challenges.answered_at IS NULL', ('now', 'account')),
     'remove_challenges': ('DELETE FROM challenges WHERE challenges.account = $1::VARCHAR', ('account',)),
 }
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    null,
     or_,
     select,
     update,
@@ -262,11 +263,23 @@ NAMED: dict[str, ClauseElement] = {
     "sessions": select(*SESSIONS.c).order_by(SESSIONS.c.account),
     "session": select(*SESSIONS.c).where(same(SESSIONS.c.account)),
     "remove_session": delete(SESSIONS).where(same(SESSIONS.c.account)),
-    "challenge": select(*CHALLENGES.c).where(same(CHALLENGES.c.id)),
     "challenges_of": select(*CHALLENGES.c).where(same(CHALLENGES.c.account)).order_by(CHALLENGES.c.created_at.desc()),
-    "try_challenge": update(CHALLENGES)
-    .values(attempts=given(CHALLENGES.c.attempts), answered_at=given(CHALLENGES.c.answered_at))
-    .where(CHALLENGES.c.id == bindparam("id")),
+    "all_challenges": select(*CHALLENGES.c).order_by(CHALLENGES.c.account, CHALLENGES.c.created_at.desc()),
+    "claim_challenge": update(CHALLENGES)
+    .values(answered_at=bindparam("now", type_=CHALLENGES.c.answered_at.type), attempts=CHALLENGES.c.attempts + YES)
+    .where(
+        same(CHALLENGES.c.id),
+        CHALLENGES.c.answered_at.is_(None),
+        CHALLENGES.c.attempts < bindparam("attempts_most", type_=Integer()),
+        CHALLENGES.c.expires_at > bindparam("now", type_=CHALLENGES.c.answered_at.type),
+    )
+    .returning(CHALLENGES.c.id),
+    "reopen_challenge": update(CHALLENGES)
+    .values(answered_at=null(), attempts=CHALLENGES.c.attempts - bindparam("given_back", type_=Integer()))
+    .where(same(CHALLENGES.c.id)),
+    "close_challenges": update(CHALLENGES)
+    .values(answered_at=bindparam("now", type_=CHALLENGES.c.answered_at.type))
+    .where(same(CHALLENGES.c.account), CHALLENGES.c.answered_at.is_(None)),
     "remove_challenges": delete(CHALLENGES).where(same(CHALLENGES.c.account)),
 }
 """All others: their parameters are a mapping by name."""

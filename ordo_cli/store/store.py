@@ -20,6 +20,7 @@ from ordo_cli.store.filesystem import make_private, refuse_network
 from ordo_cli.store.journal import Changed, Journal, unheard
 from ordo_cli.store.rows import micros
 from ordo_cli.store.schema import HEAD, Became, make_ready
+from ordo_cli.store.sessions import Sessions
 from ordo_cli.store.switches import Switches
 from ordo_cli.store.tokens import Tokens
 
@@ -41,6 +42,7 @@ class Store:
     switches: Switches
     audit: Audit
     tokens: Tokens
+    sessions: Sessions
     database: Database
     owner: Owner | None
     signed: Sign
@@ -56,6 +58,7 @@ class Store:
             switches=Switches(self.database, origin),
             audit=Audit(self.database, origin),
             tokens=Tokens(self.database, origin),
+            sessions=Sessions(self.database, origin),
         )
 
     async def health(self) -> str | None:
@@ -118,6 +121,7 @@ async def open_store(
             Switches(database, origin),
             Audit(database, origin),
             Tokens(database, origin),
+            Sessions(database, origin),
             database,
             owner,
             signed,

@@ -231,7 +231,7 @@ def test_the_front_page_has_an_example_first_and_every_command() -> None:
 
 
 def test_commands_of_later_releases_are_not_promised() -> None:
-    assert not {"login", "serve"} & set(tree.entries())
+    assert not {"sandbox"} & set(tree.entries())
 
 
 @pytest.mark.parametrize("topic", TOPICS)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ordo_cli.cli.main import main
+from ordo_cli.store.schema import HEAD
 
 Ordo = Callable[..., tuple[int, str, str]]
 
@@ -114,7 +115,7 @@ def test_each_way_to_falsify_the_trail_has_its_exit_code(ordo: Ordo, home: Path,
 
 
 def test_the_database_is_looked_after(ordo: Ordo, home: Path, tmp_path: Path) -> None:
-    assert data_of(ordo("db", "upgrade", "--json")) == {"schema": "0001", "became": "ready"}
+    assert data_of(ordo("db", "upgrade", "--json")) == {"schema": HEAD, "became": "ready"}
     assert {row["verdict"] for row in data_of(ordo("db", "check", "--json"))} == {"ok"}
     copy = str(tmp_path / "copy.db")
     assert data_of(ordo("db", "backup", copy, "--json"))["path"] == copy

@@ -22,6 +22,7 @@ KINDS = {
     "SCOPE": "scope",
 }
 OWN = {
+    "login": ("target*",),  # its group takes them itself
     "order place": ("buy|sell", "instrument", "target*"),
     "buy": ("instrument", "target*"),
     "sell": ("instrument", "target*"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 
-from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, RateLimits, Tools
+from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools
 from ordo_cli.brokers.paper.behaviours import BEHAVIOURS, behaviour_of, check_account
 from ordo_cli.domain.accounts import Account, BrokerName
 from ordo_cli.domain.fanouts import Mode
@@ -39,6 +39,15 @@ def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> A
     return connect(account, credentials, tools)
 
 
+def login(account: Account) -> Login | None:
+    """Paper needs none, unless the account was told to rehearse one."""
+    if not behaviour_of(account).login:
+        return None
+    from ordo_cli.brokers.paper.login import PaperLogin  # the exchange, as above
+
+    return PaperLogin()
+
+
 async def set_price(tools: Tools, instrument: InstrumentId, price: Decimal | None, depth: int | None = None) -> Quote:
     """Hold an instrument at a price until it is released with None; the quote afterwards."""
     from ordo_cli.brokers.paper.prices import set_price
@@ -56,4 +65,5 @@ SPEC = BrokerSpec(
     connect=connect,
     check_account=check_account,
     behaviours=BEHAVIOURS,
+    login=login,
 )

@@ -20,6 +20,7 @@ BEHAVIOURS = {
     "tagless": "the order book does not carry tags, so an unknown order must be found by its content",
     "lagging=SECONDS": "the order book and the trades show how things stood that long ago",
     "partial": "half of what could be filled is filled at once, the rest later; partial=SECONDS is how much later (3)",
+    "otp": "it logs in with a code sent to its telephone, a file; otp=SECONDS is how long that lasts (until 06:00)",
     "rate-limited": "the eleventh operation within a second is rejected",
     "down": "nothing can be reached, and nothing leaves",
     "unreachable": "the same as down",
@@ -45,6 +46,9 @@ class Behaviour:
     partial: float | None = None
     rate_limited: bool = False
     down: bool = False
+    login: bool = False
+    otp: float | None = None  # how long a session lasts, if not until the morning
+    session: str = ""  # the digest of the one that this account speaks under
 
     def patience(self, read_timeout: float) -> float:
         """How long the sender waits for an answer before it gives up."""
@@ -65,6 +69,9 @@ def behaviour_of(account: Account) -> Behaviour:
             facts[name] = number / 1000 if name == "latency" else number
         elif name in ("silent", "partial"):
             facts[name] = _seconds(word, value) if equals else _PATIENCE if name == "silent" else 3.0
+        elif name == "otp":
+            facts["login"] = True
+            facts["otp"] = _seconds(word, value) if equals else None
         elif name == "refuse":
             facts[name] = _code(word, value) if equals else "REFUSED"
         elif word in ("down", "unreachable"):

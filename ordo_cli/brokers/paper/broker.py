@@ -7,7 +7,6 @@ answer to an order comes after the exchange has handled it, so a marketable orde
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -16,13 +15,15 @@ from ordo_cli.brokers.paper import views
 from ordo_cli.brokers.paper.amounts import SECOND
 from ordo_cli.brokers.paper.behaviours import Behaviour, behaviour_of
 from ordo_cli.brokers.paper.exchange import Answer
-from ordo_cli.brokers.paper.line import Line, line
+from ordo_cli.brokers.paper.line import Line, answered, line
+from ordo_cli.brokers.paper.login import digest_of, knows
 from ordo_cli.brokers.paper.messages import Message, cancel_message, modify_message, place_message
 from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.errors import NoAnswer, Rejected, SessionExpired, Unreachable
 from ordo_cli.domain.instruments import Instrument, InstrumentId
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, Tag
 from ordo_cli.domain.portfolio import Funds, Holding, Margin, Position, Quote, Trade
+from ordo_cli.domain.values import replace
 
 LOOK_AGAIN = 0.002  # seconds between looks for an answer that should be there
 
@@ -31,6 +32,9 @@ class PaperBroker:
     def __init__(self, account: Account, tools: Tools, shared: Line) -> None:
         self._account = account.id
         self._behaviour: Behaviour = behaviour_of(account)
+        if self._behaviour.login:  # without a session it speaks under one that nobody knows
+            session = digest_of(tools.session) if tools.session is not None else "none"
+            self._behaviour = replace(self._behaviour, session=session)
         self._clock = tools.clock
         self._patience = self._behaviour.patience(tools.read_timeout)
         self._line = shared
@@ -82,6 +86,9 @@ class PaperBroker:
         return await self._line.run(views.search, self._exchange, text, limit)
 
     def _expired(self) -> SessionExpired:
+        if not self._behaviour.expired:
+            hint = f"ordo login {self._account}"
+            return SessionExpired(f"the session of {self._account} is over", hint=hint, code="SESSION")
         hint = f"it was told to rehearse this; to end it: ordo account edit {self._account} --no-behaviours"
         return SessionExpired(f"the session of {self._account} has expired", hint=hint, code="SESSION")
 
@@ -91,9 +98,12 @@ class PaperBroker:
 
     async def _read[T](self, view: Callable[..., T], *values: object) -> T:
         self._reachable()
-        if self._behaviour.expired:
+        session = self._behaviour.session
+        if self._behaviour.expired or (
+            session and not await self._line.run(answered, knows, self._exchange, self._account, session)
+        ):
             raise self._expired()
-        return await self._line.run(_answered, view, self._exchange, self._account, *values)
+        return await self._line.run(answered, view, self._exchange, self._account, *values)
 
     async def _ask(self, message: Message, permit: Permit | None, silent: bool) -> OrderReport:
         self._reachable()
@@ -126,13 +136,6 @@ class PaperBroker:
             raise Rejected(answer.message or answer.code, code=answer.code)
         assert answer.order is not None
         return views.report(answer.order, tagged=not self._behaviour.tagless)
-
-
-def _answered[T](view: Callable[..., T], *values: object) -> T:
-    try:
-        return view(*values)
-    except sqlite3.Error as error:
-        raise NoAnswer(f"the paper exchange's file could not be read: {error}") from error
 
 
 @asynccontextmanager

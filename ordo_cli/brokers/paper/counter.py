@@ -7,6 +7,7 @@ import sqlite3
 from ordo_cli.brokers.paper.amounts import SECOND
 from ordo_cli.brokers.paper.book import AMO, BOOK, CANCELLED, DONE, REJECTED, STOP, Book, Order
 from ordo_cli.brokers.paper.codes import Rejection
+from ordo_cli.brokers.paper.door import Door
 from ordo_cli.brokers.paper.hours import Hours
 from ordo_cli.brokers.paper.ledger import Ledger
 from ordo_cli.brokers.paper.listing import Listing, listing
@@ -22,7 +23,14 @@ CHANGES = {"limit": ("limit", "sl"), "trigger": ("sl", "sl-m")}  # which types o
 
 class Counter:
     def __init__(
-        self, db: sqlite3.Connection, book: Book, market: Market, ledger: Ledger, matching: Matching, hours: Hours
+        self,
+        db: sqlite3.Connection,
+        book: Book,
+        market: Market,
+        ledger: Ledger,
+        matching: Matching,
+        hours: Hours,
+        door: Door,
     ) -> None:
         self._db = db
         self._book = book
@@ -30,6 +38,7 @@ class Counter:
         self._ledger = ledger
         self._matching = matching
         self._hours = hours
+        self._door = door
 
     def handle(self, number: int, kind: str, account: str, tag: str | None, body: str, sent: int, at: int) -> None:
         """Deal with one message and write beside it what became of it."""
@@ -37,7 +46,7 @@ class Counter:
         order: int | None = None
         code = message = None
         try:
-            self._at_the_door(number, account, fields, sent)
+            self._at_the_door(number, account, fields, sent, at)
             if kind == "place":
                 placed = self._place(account, tag, body, fields, at)
                 order, code, message = placed.number, placed.code, placed.message if placed.code else None
@@ -63,8 +72,9 @@ class Counter:
         item = listing(order.instrument, order.day)
         return None if item is None else margin(order, item, self._market, self._ledger, at)
 
-    def _at_the_door(self, number: int, account: str, fields: dict[str, str], sent: int) -> None:
-        if fields.get("expired"):
+    def _at_the_door(self, number: int, account: str, fields: dict[str, str], sent: int, at: int) -> None:
+        session = fields.get("session")
+        if fields.get("expired") or (session is not None and not self._door.admits(account, session, at)):
             raise Rejection("SESSION")
         if fields.get("rate"):
             recent = self._db.execute(

@@ -10,6 +10,7 @@ from ordo_cli.brokers.base import Permit
 from ordo_cli.brokers.paper.amounts import SECOND, day_of, micros
 from ordo_cli.brokers.paper.book import Book, Order
 from ordo_cli.brokers.paper.counter import Counter
+from ordo_cli.brokers.paper.door import Door
 from ordo_cli.brokers.paper.feed import Feed
 from ordo_cli.brokers.paper.hours import ALWAYS, Hours
 from ordo_cli.brokers.paper.ledger import SEED_FUNDS, Ledger
@@ -57,7 +58,8 @@ class Exchange:
         self.market = Market(self.db, Feed(rules.seed))
         self.ledger = Ledger(self.db, self.market, rules.funds)
         self.matching = Matching(self.db, self.book, self.market, self.ledger)
-        self.counter = Counter(self.db, self.book, self.market, self.ledger, self.matching, rules.hours)
+        self.door = Door(self.db)
+        self.counter = Counter(self.db, self.book, self.market, self.ledger, self.matching, rules.hours, self.door)
         self._passage = Passage(
             self.db,
             book=self.book,

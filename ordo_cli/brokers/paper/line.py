@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -14,7 +15,7 @@ from ordo_cli.brokers.paper.amounts import SCALE
 from ordo_cli.brokers.paper.exchange import Answer, Exchange, Rules
 from ordo_cli.brokers.paper.hours import Hours
 from ordo_cli.brokers.paper.messages import Message
-from ordo_cli.domain.errors import Invalid
+from ordo_cli.domain.errors import Invalid, NoAnswer
 from ordo_cli.domain.money import shown
 
 FILE = "paper.db"
@@ -50,6 +51,14 @@ def _whole(options: Mapping[str, str], name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 11:
         raise Invalid(f"[brokers.paper] {name} = {shown(text)} is not a whole number")
     return int(text)
+
+
+def answered[T](view: Callable[..., T], *values: object) -> T:
+    """What the exchange shows or says. Raises NoAnswer when its file fails."""
+    try:
+        return view(*values)
+    except sqlite3.Error as error:
+        raise NoAnswer(f"the paper exchange's file could not be read: {error}") from error
 
 
 class Parcel:

@@ -86,6 +86,7 @@ def price_in(text: str) -> int | None:
 def _trouble(behaviour: Behaviour) -> dict[str, str]:
     """What the exchange must do wrong travels with the message: it may be another process that handles it."""
     trouble = {
+        "session": behaviour.session,
         "expired": "1" if behaviour.expired else "",
         "refuse": behaviour.refuse or "",
         "guard": "1" if behaviour.duplicate_sensitive else "",

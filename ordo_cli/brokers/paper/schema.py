@@ -8,7 +8,14 @@ import threading
 
 from ordo_cli.domain.errors import Unreachable
 
-VERSION = 1
+VERSION = 2
+LOGIN_TABLES = """
+CREATE TABLE codes (
+  account TEXT PRIMARY KEY, number TEXT NOT NULL, digest TEXT NOT NULL, until INTEGER NOT NULL,
+  tries INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE sessions (account TEXT PRIMARY KEY, digest TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+"""
+"""What version 2 has beside version 1."""
 TABLES = """
 CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), advanced INTEGER NOT NULL);
 INSERT INTO clock VALUES (1, 0);
@@ -61,7 +68,7 @@ def open_file(path: str) -> sqlite3.Connection:
         if not os.path.exists(path):
             _make(path)
         db = _connect(path)
-        version = db.execute("PRAGMA user_version").fetchone()[0]
+        version = _upgraded(db)
     except (OSError, sqlite3.Error) as error:
         raise Unreachable(f"the paper exchange's file {path} cannot be opened: {error}") from error
     if version != VERSION:
@@ -71,6 +78,20 @@ def open_file(path: str) -> sqlite3.Connection:
             hint="move that file away to start with a new paper exchange",
         )
     return db
+
+
+def _upgraded(db: sqlite3.Connection) -> int:
+    """The version of the file, after what version 1 lacked was added to it."""
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version != 1:
+        return version
+    db.execute("BEGIN IMMEDIATE")
+    if db.execute("PRAGMA user_version").fetchone()[0] == 1:  # another process may have been first
+        for statement in LOGIN_TABLES.split(";")[:-1]:
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {VERSION}")
+    db.execute("COMMIT")
+    return VERSION
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -95,7 +116,7 @@ def _make(path: str) -> None:
     try:
         db = sqlite3.connect(beside, isolation_level=None)
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(TABLES)
+        db.executescript(TABLES + LOGIN_TABLES)
         db.execute(f"PRAGMA user_version = {VERSION}")
         db.close()
         os.link(beside, path)

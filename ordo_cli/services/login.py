@@ -1,0 +1,215 @@
+"""Logging in: every account that is not live, side by side; what a broker asks is kept for whoever answers.
+
+One login at a time per account, across processes. An answer is claimed durably before the broker sees it, so a code is
+used once, and a process that dies halfway leaves a login that has to be started again, never one that is guessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from ordo_cli import log
+from ordo_cli.brokers.base import WRONG_ANSWER, BrokerSession, Challenge, Login
+from ordo_cli.desk import Desk
+from ordo_cli.domain.accounts import Account, AccountId, Target
+from ordo_cli.domain.errors import (
+    Busy,
+    Invalid,
+    NoAnswer,
+    OrdoError,
+    Rejected,
+    SessionExpired,
+    SessionNeeded,
+    Unreachable,
+)
+from ordo_cli.domain.legs import Problem
+from ordo_cli.domain.sessions import KeptChallenge, LoginState, Standing, check_answer, refusal_of
+from ordo_cli.domain.tokens import TokenScope
+from ordo_cli.domain.values import replace
+from ordo_cli.services import covered
+from ordo_cli.services.sessions import standing_of, standings
+from ordo_cli.services.targets import EVERYTHING
+
+
+async def start(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> list[LoginState]:
+    """Log in every account that is not live, side by side. One that fails says so and holds up no other.
+
+    A challenge that still waits is handed out again instead of asking the broker for another one.
+    """
+    return await _each(desk, await _allowed(desk, targets), _started)
+
+
+async def pending(desk: Desk, name: str) -> KeptChallenge:
+    """What this account's broker asked last. Raises SessionNeeded when nothing waits for an answer."""
+    account, _ = await _one(desk, name)
+    asked = await desk.store.sessions.challenge(account.id)
+    if asked is None:
+        hint = f"start with: ordo login {account.id}"
+        raise SessionNeeded(f"{account.id} waits for no answer", hint=hint, code="no_challenge")
+    refusal = refusal_of(asked, desk.clock.now())
+    if refusal is not None:
+        raise refusal
+    return asked
+
+
+async def answer(desk: Desk, name: str, text: str) -> LoginState:
+    """Answer what this account's broker asked; the next thing it asks, or a live session.
+
+    Raises SessionNeeded when there is nothing to answer, the answer was wrong, or was one too many.
+    """
+    account, login = await _one(desk, name)
+    given = check_answer(text)
+    log.hide(given)
+    async with _alone(desk, account):
+        asked = await pending(desk, account.id)
+        state = await desk.sessions.state_of(asked)
+        await desk.sessions.prepare()
+        credentials = await desk.lines.credentials(account)
+        await desk.store.sessions.claim(asked)
+        desk.failpoint("login_claimed")
+        try:
+            step = await login.answer(account, credentials, desk.lines.tools(account), state, given)
+        except OrdoError as error:
+            raise await _after_refusal(desk, asked, error, given) from None
+        return await _taken(desk, account, step)
+
+
+async def status(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> list[LoginState]:
+    """How each account stands, as far as this machine knows; no broker is asked."""
+    desk.rights.require(TokenScope.READ)
+    return await standings(desk, await covered.seen(desk, targets))
+
+
+async def out(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> list[LoginState]:
+    """End the sessions, at the broker too when it can be reached, and forget what brokers asked."""
+    return await _each(desk, await _allowed(desk, targets), _ended)
+
+
+async def _allowed(desk: Desk, targets: Iterable[Target]) -> list[Account]:
+    desk.rights.require(TokenScope.TRADE)
+    return await covered.seen(desk, targets)
+
+
+async def _one(desk: Desk, name: str) -> tuple[Account, Login]:
+    """An account that logs in. Raises Invalid for one that needs not."""
+    desk.rights.require(TokenScope.TRADE)
+    account = await desk.store.accounts.get(AccountId(name))
+    desk.rights.require_accounts([account])
+    login = desk.spec(account).login(account)
+    if login is None:
+        raise Invalid(f"{account.id} needs no login", code="no_login")
+    return account, login
+
+
+async def _each(
+    desk: Desk, accounts: list[Account], work: Callable[[Desk, Account, Login], Awaitable[LoginState]]
+) -> list[LoginState]:
+    """The same for many accounts at once, each with its own outcome."""
+
+    async def one(account: Account) -> LoginState:
+        login = desk.spec(account).login(account)
+        if login is None:
+            return standing_of(desk, account, None)
+        try:
+            return await work(desk, account, login)
+        except OrdoError as error:
+            problem = Problem.of(error)
+        except Exception as error:  # one adapter's bug must not keep the others from logging in
+            log.get(__name__).error("login_failed", account=account.id, error=type(error).__name__)
+            problem = Problem("bug", f"its login failed ({type(error).__name__})", "this is a bug in ordo; report it")
+        return replace(await _standing(desk, account), problem=problem)
+
+    return list(await asyncio.gather(*map(one, accounts)))
+
+
+async def _started(desk: Desk, account: Account, login: Login) -> LoginState:
+    async with _alone(desk, account):
+        now = await _standing(desk, account)
+        if now.standing is Standing.LIVE:
+            trouble = await _probed(desk, account, login)
+            if not isinstance(trouble, SessionNeeded):
+                return replace(now, problem=None if trouble is None else Problem.of(trouble))
+            now = await _standing(desk, account)
+        if now.standing is Standing.WAITING:
+            return now
+        await desk.sessions.prepare()
+        credentials = await desk.lines.credentials(account)
+        return await _taken(desk, account, await login.start(account, credentials, desk.lines.tools(account)))
+
+
+async def _probed(desk: Desk, account: Account, login: Login) -> OrdoError | None:
+    """What the broker says to a session that should live: nothing; SessionNeeded when it is over and forgotten."""
+    try:
+        session = await desk.sessions.opened(await desk.sessions.row(account.id))
+        credentials = await desk.lines.credentials(account)
+        await login.probe(account, credentials, desk.lines.tools(account), session)
+    except (SessionNeeded, SessionExpired) as error:
+        await desk.store.sessions.forget(account.id, "found to be over")
+        return SessionNeeded(error.message, hint=error.hint)
+    except (Unreachable, NoAnswer) as error:
+        return error
+    return None
+
+
+async def _ended(desk: Desk, account: Account, login: Login) -> LoginState:
+    problem: Problem | None = None
+    async with _alone(desk, account):
+        kept = await desk.store.sessions.of(account.id)
+        if kept is not None and desk.clock.now() < kept.expires_at:
+            try:
+                session = await desk.sessions.opened(kept)
+                credentials = await desk.lines.credentials(account)
+                await login.logout(account, credentials, desk.lines.tools(account), session)
+            except OrdoError as error:
+                hint = "ordo has forgotten it; at the broker it lives on until it expires"
+                problem = Problem(error.reason, f"the broker was not told: {error.message}", hint)
+        await desk.store.sessions.forget(account.id, "logged out")
+    return replace(await _standing(desk, account), problem=problem)
+
+
+async def _taken(desk: Desk, account: Account, step: BrokerSession | Challenge) -> LoginState:
+    """Keep what a step of a login came to."""
+    if isinstance(step, BrokerSession):
+        return standing_of(desk, account, await desk.sessions.keep(account.id, step))
+    return standing_of(desk, account, None, await desk.sessions.ask(account.id, step))
+
+
+async def _after_refusal(desk: Desk, asked: KeptChallenge, error: OrdoError, given: str) -> OrdoError:
+    """Write down where an answer led that led nowhere; what its user is told."""
+    rows, left = desk.store.sessions, asked.attempts_left - 1
+    message = error.message.replace(given, "…") if len(given) > 3 else error.message
+    if isinstance(error, Unreachable):
+        await rows.refused(asked, error.reason, again=True, counted=False)
+        return Unreachable(message, hint=error.hint, code=error.reason)
+    if isinstance(error, Rejected) and error.reason == WRONG_ANSWER and left > 0:
+        await rows.refused(asked, error.reason, again=True)
+        hint = f"{left} more {'try' if left == 1 else 'tries'}: ordo login otp {asked.account}"
+        return SessionNeeded(
+            f"the broker refused the answer for {asked.account}: {message}", hint=hint, code="wrong_answer"
+        )
+    await rows.refused(asked, error.reason, again=False)
+    code = "too_many_attempts" if error.reason == WRONG_ANSWER else error.reason
+    hint = error.hint or f"start again: ordo login {asked.account}"
+    return SessionNeeded(f"the login of {asked.account} came to nothing: {message}", hint=hint, code=code)
+
+
+async def _standing(desk: Desk, account: Account) -> LoginState:
+    session = await desk.store.sessions.of(account.id)
+    return standing_of(desk, account, session, await desk.store.sessions.challenge(account.id))
+
+
+@asynccontextmanager
+async def _alone(desk: Desk, account: Account) -> AsyncIterator[None]:
+    """Be the one login of this account, whatever process asks. Raises Busy at once when another is at it."""
+    taken = False
+    try:
+        async with desk.locks.only_one(f"login-{account.id}"):
+            taken = True
+            yield
+    except Busy:
+        if taken:
+            raise
+        message = f"{account.id} is being logged in by another ordo at this moment"
+        raise Busy(message, hint="see: ordo login status") from None

@@ -1,0 +1,50 @@
+"""Markets: what brokers say of an instrument before it is ordered, each asked once for all its accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ordo_cli.domain.accounts import Account, BrokerName
+from ordo_cli.domain.errors import OrdoError
+from ordo_cli.domain.instruments import Instrument
+from ordo_cli.domain.legs import Problem
+from ordo_cli.domain.orders import OrderIntent
+from ordo_cli.domain.portfolio import Quote
+from ordo_cli.domain.values import dataclass
+
+if TYPE_CHECKING:
+    from ordo_cli.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What one broker says of the instrument, asked once for all its accounts."""
+
+    instrument: Instrument | None
+    quote: Quote | None
+    problem: Problem | None = None  # why nobody could be asked
+
+
+async def read(desk: Desk, intent: OrderIntent, accounts: Sequence[Account]) -> dict[BrokerName, Market]:
+    """What each broker of these accounts says."""
+    by_broker: dict[BrokerName, list[Account]] = {}
+    for account in accounts:
+        by_broker.setdefault(account.broker, []).append(account)
+    return {name: await _market(desk, intent, some) for name, some in by_broker.items()}
+
+
+async def _market(desk: Desk, intent: OrderIntent, accounts: Sequence[Account]) -> Market:
+    """The instrument and its price from the first account that answers; when none does, the checks judge without."""
+    silence: OrdoError | None = None
+    for account in accounts:
+        try:
+            broker = await desk.lines.to(account)
+            instrument = await broker.instrument(intent.instrument)
+            quotes = await broker.quotes([intent.instrument]) if instrument is not None else {}
+        except OrdoError as error:
+            silence = silence or error
+            continue
+        return Market(instrument, quotes.get(intent.instrument))
+    problem = None if silence is None else Problem("MARKET_UNREADABLE", silence.message, silence.hint)
+    return Market(None, None, problem)
