@@ -79,7 +79,7 @@ async def place(
         before = replace(await desk.store.journal.fan_out(before.id), replayed=True)
     if before is not None:
         show(before)
-        return await _attach(desk, before, watch) if follow else before
+        return await _again(desk, before, watch, follow)
     if request.purpose is Purpose.ENTRY:
         planning.require_room(desk)
     plan = await planning.preview(desk, request)
@@ -94,7 +94,7 @@ async def place(
     desk.failpoint("opened")
     show(fan_out)
     if fan_out.replayed:
-        return await _attach(desk, fan_out, watch) if follow else fan_out
+        return await _again(desk, fan_out, watch, follow)
     after = await _send_all(desk, plan, fan_out, watch)
     desk.meter.fan_out(after, desk.clock.elapsed() - began)
     with suppress(StoreFailed):  # from here on orders are out, and what is known of them is told whatever else fails
@@ -163,9 +163,14 @@ async def close_position(
     return fan_out.legs[0]
 
 
+async def _again(desk: Desk, fan_out: FanOut, watch: Watch, follow: bool) -> FanOut:
+    """What the first request with this key came to, or how it stands."""
+    desk.meter.replayed()
+    return await _attach(desk, fan_out, watch) if follow else fan_out
+
+
 async def _attach(desk: Desk, fan_out: FanOut, watch: Watch) -> FanOut:
     """Follow a fan-out that another process is still sending, for as long as it can need; nothing is sent from here."""
-    desk.meter.replayed()
     until = desk.clock.elapsed() + _patience(desk, fan_out.intent) + desk.config.read_timeout
     with desk.cache.subscribe(channel_of(fan_out.id)) as wakes:
         while fan_out.outcome is Outcome.PENDING and desk.clock.elapsed() < until and not desk.stopping.is_set():
