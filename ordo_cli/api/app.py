@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from ordo_cli.api import accounts, audit, fanouts, kill, legs, metrics, orders, portfolio, problems, status
+from ordo_cli.api import accounts, audit, fanouts, kill, legs, login, metrics, orders, portfolio, problems, status
 from ordo_cli.api.flights import Flights
 from ordo_cli.api.guard import Guard
 from ordo_cli.api.settings import PREFIX, Settings
@@ -25,6 +25,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     legs.router,
     portfolio.router,
     accounts.router,
+    login.router,
     status.router,
     status.open_router,
     audit.router,

@@ -13,6 +13,7 @@ from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.instruments import Exchange, parse_instrument
 from ordo_cli.domain.money import parse_price
 from ordo_cli.domain.orders import Changes, OrderIntent, OrderType, Product, Side, Validity
+from ordo_cli.domain.sessions import LONGEST_ANSWER
 from ordo_cli.services.planning import OnPartial, PlaceRequest
 
 NAME = "[a-z0-9][a-z0-9_-]{0,31}"
@@ -43,6 +44,17 @@ class In(BaseModel):
     """Base of everything that is asked: no coercion, and nothing unknown slips in."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class Answer(In):
+    """What somebody answers to a broker that asks before it lets an account in."""
+
+    answer: str = Field(min_length=1, max_length=LONGEST_ANSWER, pattern=rf"^[^{UNSEEN}]*$", repr=False)
+    challenge: str | None = Field(
+        None,
+        pattern="^[0-9a-z]{1,26}$",
+        description="Its id; whatever else the account is asked by then is not answered",
+    )
 
 
 class PlaceOrder(In):

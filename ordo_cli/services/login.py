@@ -25,7 +25,15 @@ from ordo_cli.domain.errors import (
     Unreachable,
 )
 from ordo_cli.domain.legs import Problem
-from ordo_cli.domain.sessions import KeptChallenge, LoginState, Standing, check_answer, refusal_of
+from ordo_cli.domain.sessions import (
+    ChallengeId,
+    KeptChallenge,
+    LoginState,
+    Standing,
+    check_answer,
+    refusal_of,
+    too_late,
+)
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import replace
 from ordo_cli.services import covered
@@ -41,6 +49,20 @@ async def start(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> list[Logi
     return await _each(desk, await _allowed(desk, targets), _started)
 
 
+async def begin(desk: Desk, name: str) -> LoginState:
+    """The same for one account, whose trouble is raised."""
+    (account,) = await _allowed(desk, (Target(name),))
+    login = desk.spec(account).login(account)
+    return standing_of(desk, account, None) if login is None else await _started(desk, account, login)
+
+
+async def end(desk: Desk, name: str) -> LoginState:
+    """End the session of one account as `out` does."""
+    (account,) = await _allowed(desk, (Target(name),))
+    login = desk.spec(account).login(account)
+    return standing_of(desk, account, None) if login is None else await _ended(desk, account, login)
+
+
 async def pending(desk: Desk, name: str) -> KeptChallenge:
     """What this account's broker asked last. Raises SessionNeeded when nothing waits for an answer."""
     account, _ = await _one(desk, name)
@@ -54,8 +76,8 @@ async def pending(desk: Desk, name: str) -> KeptChallenge:
     return asked
 
 
-async def answer(desk: Desk, name: str, text: str) -> LoginState:
-    """Answer what this account's broker asked; the next thing it asks, or a live session.
+async def answer(desk: Desk, name: str, text: str, challenge: str | None = None) -> LoginState:
+    """Answer what this account's broker asked, or nothing but this challenge; what it asks next, or a live session.
 
     Raises SessionNeeded when there is nothing to answer, the answer was wrong, or was one too many.
     """
@@ -64,6 +86,8 @@ async def answer(desk: Desk, name: str, text: str) -> LoginState:
     log.hide(given)
     async with _alone(desk, account):
         asked = await pending(desk, account.id)
+        if challenge is not None and challenge != asked.id:
+            raise too_late(replace(asked, id=ChallengeId(challenge)), asked, desk.clock.now())
         state = await desk.sessions.state_of(asked)
         await desk.sessions.prepare()
         credentials = await desk.lines.credentials(account)
