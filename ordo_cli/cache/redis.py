@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -238,8 +239,11 @@ def _why(error: Exception) -> str:
         return str(error)
     if isinstance(error, TimeoutError):
         return SILENCE
+    if isinstance(error, OSError) and error.errno and error.strerror:
+        vague = error.strerror.startswith("Connect call failed")  # asyncio's own words, which do not say why
+        return os.strerror(error.errno) if vague else error.strerror
     if isinstance(error, OSError):
-        return error.strerror if error.errno and error.strerror else "it cannot be reached"
+        return "it cannot be reached"
     return type(error).__name__
 
 

@@ -21,7 +21,7 @@ from ordo_cli.domain.limits import Limits
 from ordo_cli.domain.orders import OrderIntent
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, field, replace
-from ordo_cli.services import orders
+from ordo_cli.services import cached, orders
 from ordo_cli.services.planning import PlaceRequest
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class _Bench:
         asked = account.broker, name
         if asked not in self._instruments:
             try:
-                self._instruments[asked] = await (await self.desk.lines.to(account)).instrument(name)
+                self._instruments[asked] = await cached.instrument(self.desk, account, name)
             except OrdoError as error:
                 self._instruments[asked] = error
         return self._instruments[asked]

@@ -17,6 +17,7 @@ from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.errors import OrdoError
 from ordo_cli.domain.kill import GLOBAL, Scope, Switch, scopes_over
 from ordo_cli.domain.legs import Submission
+from ordo_cli.domain.money import shown
 from ordo_cli.domain.seams import Clock, Disk
 from ordo_cli.domain.sessions import Standing
 from ordo_cli.domain.values import dataclass
@@ -27,6 +28,7 @@ from ordo_cli.services import sessions
 LEAST_FREE = 64 << 20  # bytes; below this, or below one percent, nothing new is sent
 TICK = 0.05  # seconds over which two clocks are compared
 DRIFT = 0.5  # seconds that they may disagree over a tick
+LEAST_REDIS, REDIS_DRIFT = 7, 2.0  # version, and seconds that its clock may be off
 AHEAD = timedelta(seconds=2)  # a record may be this much younger than now
 
 
@@ -63,6 +65,8 @@ async def _at_the_desk(desk: Desk) -> AsyncIterator[Verdict]:
     switches = {switch.scope: switch for switch in await desk.store.switches.all()}
     yield await _database(desk)
     yield await _records(desk)
+    for verdict in await _redis(desk):
+        yield verdict
     yield _secrets(desk, accounts)
     yield await _sessions(desk, accounts)
     for verdict in (*_arming(desk.home, accounts, switches), *_presses(desk.home)):
@@ -163,6 +167,24 @@ async def _records(desk: Desk) -> Verdict:
         message = f"the newest record is from {newest:%Y-%m-%d %H:%M:%S} UTC, which has not come yet"
         return Verdict("time of records", Level.FAIL, message, "set the clock; records keep their order by number")
     return Verdict("time of records", Level.OK, "none is from the future")
+
+
+async def _redis(desk: Desk) -> list[Verdict]:
+    """Nothing where none is configured; never a failure, for without it everything goes on, only slower."""
+    health = await desk.cache.health()
+    if health is None:
+        return []
+    if health.trouble:
+        mend = f"start it, or correct {config.variable_of('redis.url')}; until then each process keeps its own cache"
+        return [Verdict("redis", Level.WARN, f"{health.place}: {health.trouble}", mend)]
+    number = health.version.partition(".")[0]
+    if not number.isdigit() or int(number) < LEAST_REDIS:
+        message = f"{health.place} is version {shown(health.version)}; ordo is tested with {LEAST_REDIS} and later"
+        return [Verdict("redis", Level.WARN, message, "install a newer one")]
+    if abs(health.ahead) > REDIS_DRIFT:
+        message = f"the clock of {health.place} is {health.ahead:+.1f} seconds from ours"
+        return [Verdict("redis", Level.WARN, message, "let NTP settle on both machines")]
+    return [Verdict("redis", Level.OK, f"{health.place}, version {health.version}")]
 
 
 def _secrets(desk: Desk, accounts: list[Account]) -> Verdict:

@@ -13,6 +13,7 @@ from ordo_cli.domain.errors import Invalid, NotFound
 from ordo_cli.domain.instruments import Instrument, InstrumentId
 from ordo_cli.domain.portfolio import Quote
 from ordo_cli.domain.tokens import TokenScope
+from ordo_cli.services import cached
 
 if TYPE_CHECKING:
     from ordo_cli.brokers.base import Broker
@@ -23,12 +24,12 @@ async def quotes(
     desk: Desk, instruments: Sequence[InstrumentId], account: str | None = None
 ) -> Mapping[InstrumentId, Quote]:
     """The market in these instruments; those that the broker does not know are missing."""
-    return await (await _line(desk, account)).quotes(instruments)
+    return await cached.quotes(desk, await _teller(desk, account), instruments)
 
 
 async def show(desk: Desk, instrument: InstrumentId, account: str | None = None) -> Instrument:
     """What the exchange demands of an order in it. Raises NotFound."""
-    found = await (await _line(desk, account)).instrument(instrument)
+    found = await cached.instrument(desk, await _teller(desk, account), instrument)
     if found is None:
         raise NotFound(f"no instrument {instrument} is known", hint=f"ordo instrument search {instrument.symbol[:6]}")
     return found

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from ordo_cli.domain.accounts import Account, BrokerName
 from ordo_cli.domain.errors import OrdoError
+from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.instruments import Instrument
 from ordo_cli.domain.legs import Problem
 from ordo_cli.domain.orders import OrderIntent
 from ordo_cli.domain.portfolio import Quote
 from ordo_cli.domain.values import dataclass
+from ordo_cli.services import cached
 
 if TYPE_CHECKING:
     from ordo_cli.desk import Desk
@@ -37,11 +39,13 @@ async def read(desk: Desk, intent: OrderIntent, accounts: Sequence[Account]) -> 
 async def _market(desk: Desk, intent: OrderIntent, accounts: Sequence[Account]) -> Market:
     """The instrument and its price from the first account that answers; when none does, the checks judge without."""
     silence: OrdoError | None = None
+    limits = [desk.config.limits.for_account(each, desk.spec(each).mode is Mode.PAPER) for each in accounts]
+    oldest = float(min(each.ltp_max_age for each in limits))
     for account in accounts:
         try:
-            broker = await desk.lines.to(account)
-            instrument = await broker.instrument(intent.instrument)
-            quotes = await broker.quotes([intent.instrument]) if instrument is not None else {}
+            instrument = await cached.instrument(desk, account, intent.instrument)
+            known = [intent.instrument] if instrument is not None else []
+            quotes = await cached.quotes(desk, account, known, oldest) if known else {}
         except OrdoError as error:
             silence = silence or error
             continue

@@ -18,7 +18,7 @@ from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent
 from ordo_cli.domain.portfolio import Quote
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import replace
-from ordo_cli.services import covered
+from ordo_cli.services import cached, covered
 from ordo_cli.services.cancelling import operation_terms
 
 OUT = frozenset({Submission.PLANNED, Submission.SENDING, Submission.NOT_SENT, Submission.ACKED, Submission.UNKNOWN})
@@ -72,18 +72,20 @@ async def _note(desk: Desk, fact: dict[str, object], ids: dict[str, str]) -> Non
 
 async def _judge(desk: Desk, account: Account, fan_out: FanOut, leg: Leg, changes: Changes, confirmed: bool) -> None:
     """The checks of a new order, on the order as it would be. What it has used of the day already counts for it."""
-    broker, spec = await desk.lines.to(account), desk.spec(account)
+    spec = desk.spec(account)
     intent = changed(replace(fan_out.intent, quantity=leg.quantity), changes)
-    instrument = await broker.instrument(intent.instrument)
-    quotes = await broker.quotes([intent.instrument]) if instrument is not None else {}
     paper = spec.mode is Mode.PAPER
+    limits = desk.config.limits.for_account(account, paper)
+    instrument = await cached.instrument(desk, account, intent.instrument)
+    known = [intent.instrument] if instrument is not None else []
+    quotes = await cached.quotes(desk, account, known, float(limits.ltp_max_age)) if known else {}
     case = Case(
         account=account,
         intent=intent,
         able=spec.capabilities(account),
         instrument=instrument,
         quote=quotes.get(intent.instrument),
-        limits=desk.config.limits.for_account(account, paper),
+        limits=limits,
         book=desk.config.limits,
         paper=paper,
         use=DayUse(0, Decimal(0), 0),

@@ -13,7 +13,7 @@ from ordo_cli.domain.orders import OrderReport
 from ordo_cli.domain.portfolio import Funds, Holding, Position, Trade
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass
-from ordo_cli.services import covered
+from ordo_cli.services import cached, covered
 from ordo_cli.services.targets import EVERYTHING
 
 if TYPE_CHECKING:
@@ -52,20 +52,22 @@ class Booked:
 
 
 async def positions(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolidated[Position]:
-    return await _consolidated(desk, targets, lambda broker: broker.positions())
+    return await _asked(desk, targets, lambda broker: broker.positions())
 
 
 async def holdings(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolidated[Holding]:
-    return await _consolidated(desk, targets, lambda broker: broker.holdings())
+    return await _asked(desk, targets, lambda broker: broker.holdings())
 
 
 async def trades(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolidated[Trade]:
-    return await _consolidated(desk, targets, lambda broker: broker.trades())
+    return await _asked(desk, targets, lambda broker: broker.trades())
 
 
 async def funds(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolidated[Funds]:
-    async def alone(broker: Broker) -> Sequence[Funds]:
-        return [await broker.funds()]
+    """The money of each account, at most two seconds old where several ask one ordo or one Redis for it."""
+
+    async def alone(account: Account) -> Sequence[Funds]:
+        return [await cached.funds(desk, account)]
 
     return await _consolidated(desk, targets, alone)
 
@@ -73,7 +75,7 @@ async def funds(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolida
 async def orders(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> Consolidated[Booked]:
     """The order books, each order with the leg of ours that it is: by the broker's id, or by our tag where the broker
     gave no id (it refused, or its answer never came)."""
-    books = await _consolidated(desk, targets, lambda broker: broker.orders())
+    books = await _asked(desk, targets, lambda broker: broker.orders())
     rows: list[Row[Booked]] = []
     for account in books.accounts:
         book = [row for row in books.rows if row.account == account]
@@ -98,19 +100,25 @@ async def in_book(desk: Desk, leg: Leg) -> Row[Booked] | Problem | None:
         account = await desk.store.accounts.get(leg.account)
     except NotFound as error:
         return Problem.of(error)
-    book = await _one(desk, account, lambda broker: broker.orders())
+    book = await _one(_line(desk, lambda broker: broker.orders()), account)
     if isinstance(book, Problem):
         return book
     report = next((row for row in book if row.order_id == leg.broker_order_id), None)
     return None if report is None else Row(account.id, account.broker, Booked(report, leg.id))
 
 
-async def _consolidated[T](
+async def _asked[T](
     desk: Desk, targets: Iterable[Target], read: Callable[[Broker], Awaitable[Sequence[T]]]
+) -> Consolidated[T]:
+    return await _consolidated(desk, targets, _line(desk, read))
+
+
+async def _consolidated[T](
+    desk: Desk, targets: Iterable[Target], read: Callable[[Account], Awaitable[Sequence[T]]]
 ) -> Consolidated[T]:
     desk.rights.require(TokenScope.READ)
     accounts = await covered.seen(desk, targets)
-    answers = await asyncio.gather(*(_one(desk, account, read) for account in accounts))
+    answers = await asyncio.gather(*(_one(read, account) for account in accounts))
     rows: list[Row[T]] = []
     failures: list[Failure] = []
     for account, found in zip(accounts, answers, strict=True):
@@ -121,11 +129,18 @@ async def _consolidated[T](
     return Consolidated(tuple(account.id for account in accounts), tuple(rows), tuple(failures))
 
 
-async def _one[T](
-    desk: Desk, account: Account, read: Callable[[Broker], Awaitable[Sequence[T]]]
-) -> Sequence[T] | Problem:
-    try:
+def _line[T](
+    desk: Desk, read: Callable[[Broker], Awaitable[Sequence[T]]]
+) -> Callable[[Account], Awaitable[Sequence[T]]]:
+    async def ask(account: Account) -> Sequence[T]:
         return await read(await desk.lines.to(account))
+
+    return ask
+
+
+async def _one[T](read: Callable[[Account], Awaitable[Sequence[T]]], account: Account) -> Sequence[T] | Problem:
+    try:
+        return await read(account)
     except OrdoError as error:
         return Problem.of(error)
     except Exception as error:  # one adapter's bug must not hide what the other accounts hold

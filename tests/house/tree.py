@@ -35,7 +35,7 @@ def tracked() -> list[Path]:
     if listed.returncode == 0:
         found = [ROOT / line for line in listed.stdout.splitlines()]
     else:
-        byproducts = ("__pycache__", ".venv", ".git", "cache", "dist", "build", "htmlcov")
+        byproducts = ("__pycache__", ".venv", ".git", "_cache/", "dist", "build", "htmlcov")
         found = [
             path for path in ROOT.rglob("*") if not any(part in str(path.relative_to(ROOT)) for part in byproducts)
         ]
