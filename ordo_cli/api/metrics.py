@@ -118,6 +118,10 @@ def _families(status: Status) -> Iterator[Metric]:
     sessions = GaugeMetricFamily(
         "ordo_session_remaining_seconds", "Until an account has to log in again", labels=("account",)
     )
+    for account in status.accounts:
+        if account.session_until is not None:
+            left = (account.session_until - status.at).total_seconds()
+            sessions.add_metric((account.account,), max(0.0, left))
     yield sessions
     info = GaugeMetricFamily("ordo_build_info", "What runs here", labels=("version", "python"))
     info.add_metric((version("ordo-cli"), platform.python_version()), 1.0)

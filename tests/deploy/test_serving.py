@@ -41,7 +41,9 @@ def started(home: Path, *more: str) -> Iterator[str]:
     environ = {**os.environ, "ORDO_HOME": str(home), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "ordo_cli.deploy.start", "serve", "--port", str(port), *more]
     with (home / "said").open("w") as said:
-        process = subprocess.Popen(command, env=environ, cwd=home, stdout=said, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, env=environ, cwd=home, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        )
     url = f"https://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + PATIENCE
@@ -54,7 +56,7 @@ def started(home: Path, *more: str) -> Iterator[str]:
         assert process.wait(30) == 0, (home / "said").read_text()
     finally:
         if process.poll() is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # its workers too
             process.wait()
 
 

@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -17,14 +19,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from ordo_cli.api.app import make_app
 from ordo_cli.api.counting import VARIABLE, together
 from ordo_cli.api.meters import Meters
-from ordo_cli.api.metrics import Counted
+from ordo_cli.api.metrics import Counted, Now
 from ordo_cli.api.settings import Settings
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import parse_target
 from ordo_cli.domain.kill import GLOBAL, Level, parse_scope
 from ordo_cli.domain.seams import NoMeter
 from ordo_cli.domain.tokens import TokenScope
-from ordo_cli.services import kill, orders, tokens
+from ordo_cli.services import kill, orders, status, tokens
 from ordo_cli.services.planning import PlaceRequest
 from tests.fakes import FakeClock, Firm, buy, refusing, silent_after_accepting
 from tests.house.tree import ROOT
@@ -131,6 +133,17 @@ async def test_the_kill_switch_is_told_scope_by_scope(app: FastAPI, desk: Desk, 
     assert found["ordo_presses_total"] == {labels(kind="account", level="cancel"): 1}
     await kill.engage(desk, GLOBAL)
     assert (await told(app, desk))["ordo_kill_engaged"][labels(kind="global", name="")] == 1
+
+
+async def test_a_session_is_told_by_what_is_left_of_it(desk: Desk, add: Add) -> None:
+    for name in ("alice", "bob", "carol"):
+        await add(name)
+    now = await status.status(desk)
+    until = {"alice": now.at + timedelta(seconds=90), "bob": now.at - timedelta(hours=1), "carol": None}
+    rows = tuple(replace(each, session_until=until[each.account]) for each in now.accounts)
+    families = {family.name: family for family in Now(replace(now, accounts=rows)).collect()}
+    left = {each.labels["account"]: each.value for each in families["ordo_session_remaining_seconds"].samples}
+    assert left == {"alice": 90, "bob": 0}
 
 
 async def test_a_request_is_counted_by_its_route_and_nothing_a_client_makes_up(app: FastAPI, desk: Desk) -> None:
