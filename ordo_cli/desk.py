@@ -18,6 +18,7 @@ from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.domain.seams import NO_METER, Chance, Clock, Disk, Failpoint, Meter
 from ordo_cli.domain.sessions import KeptSession
 from ordo_cli.domain.tokens import FULL, Rights
+from ordo_cli.domain.urls import passwords
 from ordo_cli.domain.values import dataclass, field, replace
 from ordo_cli.gate import Gate
 from ordo_cli.home import Home, make
@@ -142,6 +143,7 @@ async def open_desk(
     log.configure(home.logs, clock)
     config = config or load(home, os.environ)
     channels = Channels()
+    log.hide(*passwords(config.database_url))
     async with AsyncExitStack() as stack:
         locks = stack.enter_context(Locks(home.run, clock, chance))
         store = await stack.enter_async_context(
@@ -158,6 +160,9 @@ async def open_desk(
         cache = await stack.enter_async_context(
             open_cache(config.redis_url, store.install.id, store.install.tag_key, clock, chance, channels)
         )
+        locks.beyond = store.account_locks
+        if meter is not NO_METER:
+            store.database.on_commit(meter.commit)
         secrets = Secrets(home, config, disk, chance)
 
         def tools(name: str) -> Tools:

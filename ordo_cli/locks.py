@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
-from typing import Self
+from typing import Protocol, Self
 
 from ordo_cli.domain.errors import Busy
 from ordo_cli.domain.journal import Owner
@@ -21,6 +21,19 @@ except ImportError:  # pragma: no cover - Windows: taking a lock says Busy, and 
         raise OSError("this system has no flock")
 
 
+class Beyond(Protocol):
+    """Locks that keep other hosts from an account, as a database shared with them has."""
+
+    async def take(self, account: str) -> bool:
+        """Try once; False when another host has it."""
+        ...
+
+    def leave(self, account: str) -> None:
+        """Give it back."""
+        ...
+
+
+FAR_PAUSE = 0.02  # seconds between two tries for a lock that another host holds
 PAUSE = 0.005  # seconds between two tries for a lock that another process holds
 PROC = os.path.exists("/proc/self/stat")
 
@@ -35,6 +48,7 @@ class Locks:
         self._queues: dict[str, asyncio.Lock] = {}
         self._owner: Owner | None = None
         self._held = -1
+        self.beyond: Beyond | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +108,8 @@ class Locks:
         try:
             lock = await self._wait_lock(account_id, deadline_elapsed)
             try:
-                yield
+                async with self._beyond(account_id, deadline_elapsed):
+                    yield
             finally:
                 os.close(lock)
         finally:
@@ -111,6 +126,20 @@ class Locks:
             yield
         finally:
             os.close(lock)
+
+    @contextlib.asynccontextmanager
+    async def _beyond(self, account_id: str, deadline: float) -> AsyncIterator[None]:
+        if self.beyond is None:
+            yield
+            return
+        while not await self.beyond.take(account_id):
+            if self._clock.elapsed() >= deadline:
+                raise _busy(account_id)
+            await self._clock.sleep(FAR_PAUSE)
+        try:
+            yield
+        finally:
+            self.beyond.leave(account_id)
 
     async def _wait_turn(self, queue: asyncio.Lock, account_id: str, deadline: float) -> None:
         if not queue.locked():

@@ -1,7 +1,8 @@
-"""`ordo db` on the command line: the database as a file to be looked after."""
+"""`ordo db` on the command line: the database, to be looked after."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,10 +10,12 @@ import typer
 from ordo_cli.cli import door, show
 from ordo_cli.cli.door import Json, Yes
 from ordo_cli.cli.exits import DONE, FAILED
+from ordo_cli.domain import urls
+from ordo_cli.domain.errors import Invalid
 
 if TYPE_CHECKING:
     from ordo_cli.desk import Desk
-    from ordo_cli.services.databases import Copied, Finding, Restored, Schema
+    from ordo_cli.services.databases import Copied, Finding, Moved, Restored, Schema
 
 app = typer.Typer(help="Upgrade, check, back up and restore the database", no_args_is_help=True)
 
@@ -38,7 +41,7 @@ def upgrade(as_json: Json = False) -> None:
 
 @app.command(epilog="Example: ordo db check --json")
 def check(as_json: Json = False) -> None:
-    """Look at every page, reference and guard of the file, and follow the audit chain. Exit 1 when one is not well."""
+    """Look at every page, reference and guard, and follow the audit chain. Exit 1 when one is not well."""
 
     async def work(desk: Desk) -> list[Finding]:
         from ordo_cli.services import databases
@@ -61,7 +64,7 @@ def backup(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A new file; it is never written over")],
     as_json: Json = False,
 ) -> None:
-    """Copy the database while everything goes on; the copy is checked before it gets its name."""
+    """Copy the database, also a PostgreSQL, into a file while everything goes on; it is checked before it is named."""
 
     async def work(desk: Desk) -> Copied:
         from ordo_cli.services import databases
@@ -100,6 +103,41 @@ def restore(
         as_json=as_json,
         text=lambda: _told(done),
     )
+
+
+@app.command("copy-to", epilog="Example: ordo db copy-to postgresql+asyncpg://ordo@db.example/ordo")
+def copy_to(
+    url: Annotated[
+        str,
+        typer.Argument(metavar="URL", help="An empty PostgreSQL, without the password; - reads the whole from stdin"),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Move the journal from its file into an empty PostgreSQL, compared row by row. The file is left, and stopped."""
+    import asyncio  # 45 ms
+
+    from ordo_cli.services import databases
+
+    done = asyncio.run(databases.move(door.home(), _url(url), actor="cli"))
+    data = {"source": done.source, "target": done.target, "rows": done.rows, "audit_rows": done.audit_rows}
+    door.answer("db copy-to", data, as_json=as_json, text=lambda: _told_where(done))
+
+
+def _url(word: str) -> str:
+    if word == "-":
+        return sys.stdin.readline().strip()
+    if urls.without_password(word)[1] is not None:
+        raise Invalid(
+            "a password among a command's words is seen by every user of this machine",
+            hint="give it in PGPASSWORD or ~/.pgpass; or: ordo db copy-to - < file-with-the-url",
+        )
+    return word
+
+
+def _told_where(done: Moved) -> None:
+    show.line(f"{done.target}: {done.rows} rows, each compared, {done.audit_rows} of them audit rows")
+    show.line(f"the old journal is kept, and nothing can be sent on its word: {done.source}")
+    door.say("  use the new one: set database.url in config.toml, or ORDO_DATABASE__URL")
 
 
 def _told(done: Restored) -> None:

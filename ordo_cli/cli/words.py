@@ -14,7 +14,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "broker": ("list", "show"),
     "token": ("create", "list", "revoke"),
     "config": ("show", "path", "set"),
-    "db": ("upgrade", "check", "backup", "restore"),
+    "db": ("upgrade", "check", "backup", "restore", "copy-to"),
 }
 OPTIONS: dict[str, dict[str, str]] = {
     "login otp": {"--otp-stdin": "", "--otp-command": "?", "--json": ""},
@@ -214,6 +214,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "db check": {"--json": ""},
     "db backup": {"--json": ""},
     "db restore": {"--yes": "", "--json": ""},
+    "db copy-to": {"--json": ""},
     "db": {},
     "help": {},
 }
@@ -290,6 +291,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "db check": (),
     "db backup": ("?",),
     "db restore": ("?",),
+    "db copy-to": ("?",),
     "db": (),
     "help": ("exit-codes|environment|output|safety|paper|batch",),
 }

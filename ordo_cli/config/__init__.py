@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ordo_cli.config import text as configtext
+from ordo_cli.domain import urls
 from ordo_cli.domain.accounts import check_name
 from ordo_cli.domain.addresses import redis_address, without_password
 from ordo_cli.domain.errors import Invalid, NotFound, Refused
@@ -44,13 +45,14 @@ def _text(value: object) -> str:
 
 
 def _database(value: object) -> str:
-    url = _text(value)
-    if "://" in url and not url.startswith("sqlite:///"):
+    if not isinstance(value, str) or not value.isprintable():  # it may hold a password, so it is not repeated
+        raise Invalid("the URL of the database is not a text in one line", hint="put it in quotes")
+    if "://" in value and not value.startswith((urls.SQLITE, *urls.POSTGRESQL)):
         raise Invalid(
-            f"{shown(url.partition('://')[0])} is not a database that ordo can use",
-            hint="write it like sqlite:////srv/ordo.db",
+            f"{shown(value.partition('://')[0])} is not a database that ordo can use",
+            hint="write it like sqlite:////srv/ordo.db or postgresql+asyncpg://user:password@host/database",
         )
-    return url
+    return value
 
 
 def _redis(value: object) -> str:
@@ -76,7 +78,9 @@ def _backend(value: object) -> str:
 
 
 SETTINGS = (
-    Setting("database.url", _database, "", "where ordo remembers; empty is the file ordo.db among the data"),
+    Setting(
+        "database.url", _database, "", "where ordo remembers: a file or a PostgreSQL; empty is ordo.db among the data"
+    ),
     Setting("redis.url", _redis, "", "a Redis 7 or later as a cache; ORDO_REDIS__URL keeps its password out of here"),
     Setting(
         "sending.deadline_marketable", _seconds, 5.0, "seconds after which a market order that has not left is dropped"
@@ -107,7 +111,7 @@ class Origin:
 class Config:
     """All settings of this run. `origins` has one row for each, defaults included."""
 
-    database_url: str
+    database_url: str = field(repr=False)  # it may hold a password
     limits: LimitBook = field(default_factory=LimitBook)
     brokers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     redis_url: str = field(default="", repr=False)

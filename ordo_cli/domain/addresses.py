@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ordo_cli.domain import urls
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.values import dataclass, field
 
 REDIS_HINT = "write it like redis://127.0.0.1:6379/0, rediss://cache.example.com or unix:///run/redis.sock"
-HIDDEN = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,4 @@ def _redis_address(text: str) -> RedisAddress:
 
 def without_password(url: str) -> str:
     """The address as it may be shown. What it hides may be too much, never too little."""
-    scheme, colon, rest = url.partition("://")
-    login, at, place = rest.rpartition("@")
-    return f"{scheme}{colon}{login.partition(':')[0]}:{HIDDEN}@{place}" if colon and at and ":" in login else url
+    return urls.shown(url)

@@ -1,8 +1,9 @@
-"""The database as a file: checked, copied for safe keeping, and put back from such a copy."""
+"""The database: checked, copied for safe keeping, put back from such a copy, and moved to a PostgreSQL."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Mapping
 
 from ordo_cli import arming
@@ -11,17 +12,18 @@ from ordo_cli.desk import Desk
 from ordo_cli.domain.errors import Busy, Invalid, StoreFailed
 from ordo_cli.domain.seams import Chance, Clock
 from ordo_cli.domain.trail import State, Verdict
+from ordo_cli.domain.urls import is_postgresql
 from ordo_cli.domain.values import dataclass
 from ordo_cli.home import Home, make
 from ordo_cli.locks import Locks
 from ordo_cli.machine import SystemChance, SystemClock
 from ordo_cli.store import copies
 from ordo_cli.store.chain import Origin, Tell
-from ordo_cli.store.driver import Ask, Body, run_now
+from ordo_cli.store.driver import BUSY_SECONDS, Ask, Body, connect, failed, prepare, run_now, step, write_down
 from ordo_cli.store.faults import faults_of
+from ordo_cli.store.opening import path_of
 from ordo_cli.store.rows import micros
 from ordo_cli.store.schema import HEAD, only_one, refuse_newer, revision
-from ordo_cli.store.store import path_of
 from ordo_cli.store.switches import engaging
 
 
@@ -59,26 +61,39 @@ class Restored:
     rows_before: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a move did: where the journal was and is now, and how many rows it has."""
+
+    source: str
+    target: str  # without its password
+    rows: int
+    audit_rows: int
+
+
 def upgraded(desk: Desk) -> Schema:
     """What became of the schema when this desk was opened; that is when it is upgraded."""
     return Schema(HEAD, desk.store.became)
 
 
 async def check(desk: Desk) -> list[Finding]:
-    """Look at the whole file: its pages, its references, its schema and guards, its promises and the audit chain."""
+    """Look at everything: pages, references, schema and guards, what commits promise, and the audit chain."""
     faults = await desk.store.faults()
     trouble = await desk.store.health()
     verdict = await desk.store.audit.verify()
     return [
-        Finding("file", not faults, "; ".join(faults) or "pages, references, tables and guards are in order"),
+        Finding("rows", not faults, "; ".join(faults) or "pages, references, tables and guards are in order"),
         Finding("schema", True, f"version {HEAD}, the newest that this ordo knows"),
-        Finding("durability", trouble is None, trouble or "every commit is forced to the disk"),
+        Finding("durability", trouble is None, trouble or await desk.store.described()),
         Finding("audit", verdict.state is State.WHOLE, _said(verdict)),
     ]
 
 
 async def backup(desk: Desk, path: str) -> Copied:
-    """Copy the database to a new file while everything goes on, and judge the copy before it is called one."""
+    """Copy the database to a new file while everything goes on, and judge the copy before it is called one.
+
+    The copy is an SQLite file, whatever database it is made of.
+    """
     beside = f"{path}.new-{desk.chance.token(6)}"
     if os.path.exists(path):
         raise Invalid(f"{path} exists already and is not overwritten")
@@ -134,6 +149,72 @@ def restore(
         fact = {"rows": rows, "rows_before": before, "file": os.path.basename(source)}
         aside = copies.replace_with(path, source, stamp, lambda copy: _prepare(copy, fact, origin))
     return Restored(path, aside, rows, before)
+
+
+async def move(home: Home, url: str, *, actor: str, clock: Clock | None = None, chance: Chance | None = None) -> Moved:
+    """Move the journal from this home's file into an empty PostgreSQL, compared row by row, all or nothing.
+
+    The file stays, and is marked so that nothing can be sent on its word any more. Raises Busy while another ordo runs,
+    Invalid when there is something in the target, StoreFailed when anything else goes wrong; then nothing is moved.
+    """
+    clock, chance = clock or SystemClock(), chance or SystemChance()
+    if not is_postgresql(url):
+        raise Invalid("a journal moves to a PostgreSQL", hint="postgresql+asyncpg://user@host/database")
+    path = path_of(load(home, os.environ).database_url)
+    if not os.path.isfile(path):
+        raise Invalid(f"there is no file {path}")
+    with Locks(home.run, clock, chance) as locks, only_one(path):
+        if locks.others():
+            raise Busy("another ordo is running on this home", hint="stop it first: ordo serve, batches, watches")
+        origin = Origin(actor, micros(clock.now()), elapsed=clock.elapsed())
+        try:
+            with copies.closing(connect(path)) as source:
+                return await _moved(source, path, url, origin)
+        except sqlite3.Error as error:
+            raise failed(error) from error
+
+
+async def _moved(source: sqlite3.Connection, path: str, url: str, origin: Origin) -> Moved:
+    from ordo_cli.store.postgres.connecting import Place, close
+    from ordo_cli.store.postgres.connecting import connect as connect_there
+    from ordo_cli.store.postgres.copying import out_of_file
+
+    place = Place(url)
+    _require_sound(source, path)
+    line = await connect_there(place, BUSY_SECONDS, patient=True)
+    try:
+        prepare(source)
+        source.execute("BEGIN IMMEDIATE")  # still, for as long as it is copied
+        known = _counted(source)
+        tell = Tell(origin, "copy", data={"from": os.path.basename(path), "rows": known})
+        rows = await out_of_file(source, line, tell)
+        told: list[Tell] = []
+        step(source, _gone(place.url, origin), told)
+        write_down(source, told)
+        source.execute("COMMIT")
+    finally:
+        await close(line)
+    return Moved(path, place.url, rows, known)
+
+
+def _require_sound(source: sqlite3.Connection, path: str) -> None:
+    found = revision(source)
+    refuse_newer(found)
+    if found != HEAD:
+        raise Invalid(f"{path} is of an older ordo", hint="ordo db upgrade")
+    faults = faults_of(source)
+    if faults:
+        raise StoreFailed(f"{path} is not whole: {faults[0]}", hint="ordo db check", code="STORE")
+
+
+def _counted(source: sqlite3.Connection) -> int:
+    return int(source.execute("SELECT count(*) FROM audit").fetchone()[0])
+
+
+def _gone(where: str, origin: Origin) -> Body[None]:
+    """Two journals must not both send: what is left behind is stopped by its own row."""
+    yield Tell(origin, "copy", data={"to": where})
+    yield from engaging("global", "", 1, f"the journal moved to {where}", origin)
 
 
 def _prepare(copy: str, fact: Mapping[str, object], origin: Origin) -> None:

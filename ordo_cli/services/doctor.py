@@ -157,7 +157,7 @@ async def _database(desk: Desk) -> Verdict:
     trouble = await desk.store.health()
     if trouble:
         return Verdict("database", Level.FAIL, trouble, "ordo db check; restore a backup: ordo db restore FILE")
-    return Verdict("database", Level.OK, "whole, and every commit reaches the disk")
+    return Verdict("database", Level.OK, await desk.store.described())
 
 
 async def _records(desk: Desk) -> Verdict:

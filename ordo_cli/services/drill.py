@@ -9,6 +9,7 @@ import tempfile
 import threading
 
 from ordo_cli import arming
+from ordo_cli.config import load
 from ordo_cli.desk import Desk, open_desk
 from ordo_cli.domain.errors import OrdoError
 from ordo_cli.domain.kill import GLOBAL
@@ -48,7 +49,8 @@ async def drill(desk: Desk) -> Drill:
     # Beside the real arming files, so that the same disk is measured.
     with tempfile.TemporaryDirectory(prefix="drill-", dir=desk.home.run) as folder:
         home = home_at(folder)
-        async with open_desk(home, actor="drill") as stage:
+        # Without the environment: a database that it names is the real one.
+        async with open_desk(home, config=load(home, {}), actor="drill") as stage:
             await arm_new(stage, (GLOBAL,))
             return await _rehearse(stage)
 

@@ -13,7 +13,7 @@ from ordo_cli.store.rows import account_of, account_row
 from ordo_cli.store.sql import COLUMNS
 
 if TYPE_CHECKING:
-    from ordo_cli.store.database import Database
+    from ordo_cli.store.base import Database
 
 
 class Accounts:

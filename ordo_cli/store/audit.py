@@ -11,7 +11,7 @@ from ordo_cli.store.driver import Ask, Body
 from ordo_cli.store.rows import micros, place_of
 
 if TYPE_CHECKING:
-    from ordo_cli.store.database import Database
+    from ordo_cli.store.base import Database
 
 PAGE = 5_000
 NO_END = 2**62

@@ -83,7 +83,9 @@ def operating(account: str, kind: str, leg: LegId | None, terms: OperationTerms,
 
 def _refuse_when_engaged(account: str, scopes: Iterable[Scope]) -> Body[None]:
     """What covered the account when the order was planned, and the groups that it has joined since."""
-    engaged = {(kind, name) for kind, name in (yield Ask("engaged"))}
+    broker = next((scope.name for scope in scopes if scope.kind is ScopeKind.BROKER), "")
+    rows = yield Ask("engaged", {"account": account, "broker": broker})
+    engaged = {(kind, name) for kind, name, pressed in rows if pressed}
     if not engaged:
         return
     groups = [group for row in (yield Ask("account", {"id": account})) for group in account_of(row).groups]

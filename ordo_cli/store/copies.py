@@ -17,21 +17,31 @@ COMPANIONS = ("", "-wal", "-shm")
 
 def copy_to(connection: sqlite3.Connection, path: str) -> None:
     """A consistent copy of the database in a new file, forced to the disk. Raises Invalid when the file exists."""
+    new_file(path)
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as copy:
+            connection.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, without companions
+        forced(path)
+    except BaseException:
+        os.unlink(path)  # half a copy would be taken for a whole one
+        raise
+
+
+def new_file(path: str) -> None:
+    """An empty file for a copy, its owner's alone. Raises Invalid when there is one already, or none can be made."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
         raise Invalid(f"{path} exists already and is not overwritten") from None
     except OSError as error:
         raise Invalid(f"{path} cannot be written: {error.strerror}") from None
-    try:
-        with closing(sqlite3.connect(path, isolation_level=None)) as copy:
-            connection.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, without companions
-        _force(path)
-        _force(os.path.dirname(os.path.abspath(path)))
-    except BaseException:
-        os.unlink(path)  # half a copy would be taken for a whole one
-        raise
+
+
+def forced(path: str) -> None:
+    """A new file and its name are on the disk."""
+    _force(path)
+    _force(os.path.dirname(os.path.abspath(path)))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The journal's database: one connection in a thread of its own, and one writer that commits together what gathered.
+"""The journal in an SQLite file: one connection in a thread of its own, and one writer that commits what gathered.
 
 Bodies refuse before they write. One that does not spoils the transaction, which then is run again without it: cheaper
 than a savepoint around each, which copies every page that is touched.
@@ -6,7 +6,6 @@ than a savepoint around each, which copies every page that is touched.
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,12 +14,11 @@ from typing import Any
 
 import aiosqlite
 
-from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.store.chain import Tell
+from ordo_cli.store.copies import copy_to
 from ordo_cli.store.driver import BUSY_SECONDS, Body, Connector, connect, failed, step, write_down
-
-type Made = Callable[[], Body[Any]]
-"""Makes a body; a second time, when the first run has to be undone."""
+from ordo_cli.store.faults import faults_of, trouble_of
+from ordo_cli.store.gathering import Gathering, Made, Outcome
 
 MOST_TOGETHER = 200  # bodies in one commit: later ones wait for the next, so that the first may go on sending
 
@@ -34,37 +32,22 @@ class Line(aiosqlite.Connection):
         return result
 
 
-class Outcome:
-    """What became of one body: its value, or what it raised."""
-
-    __slots__ = ("error", "value")
-
-    def __init__(self, value: Any = None, error: Exception | None = None) -> None:
-        self.value = value
-        self.error = error
-
-
-class Database:
-    """Bodies in, results out. A result is given only after its commit is on the disk."""
+class SqliteDatabase:
+    """A `Database` in one file."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._waiting: list[tuple[Made, asyncio.Future[Any]]] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._gathering = Gathering(self._commit, MOST_TOGETHER)
 
     async def run[**P, T](self, body: Callable[P, Body[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a body in a durable transaction. Its refusal harms no other; after StoreFailed nothing was kept."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((partial(body, *args, **kwargs), future))
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write())
-        # Shielded by design: a caller that is cancelled while waiting does not take back what is being committed.
-        return await future
+        result: T = await self._gathering.run(partial(body, *args, **kwargs))
+        return result
 
     async def read[**P, T](self, body: Callable[P, Body[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a body that only reads, on one unchanging picture of the database."""
         outcome = await self._line.call(lambda connection: _reading(connection, body(*args, **kwargs)))
-        return _opened(outcome)  # type: ignore[no-any-return]  # an outcome holds what its body returned
+        return outcome.opened()  # type: ignore[no-any-return]  # an outcome holds what its body returned
 
     async def call[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run work on the connection between two transactions. Raises StoreFailed."""
@@ -75,38 +58,39 @@ class Database:
 
     async def settle(self) -> None:
         """Wait until everything handed in is committed or refused."""
-        while self._writer is not None:
-            await asyncio.wait([self._writer])
+        await self._gathering.settle()
 
-    async def _write(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
-                await self._commit(batch)
-        finally:
-            self._writer = None
+    def on_commit(self, told: Callable[[float, int], None]) -> None:
+        """Call this after each commit with its seconds and how many bodies it held."""
+        self._gathering.told = told
 
-    async def _commit(self, batch: list[tuple[Made, asyncio.Future[Any]]]) -> None:
-        bodies = [body for body, _ in batch]
-        try:
-            outcomes = await self._line.call(lambda connection: together(connection, bodies))
-        except Exception as error:  # not the database's: its thread is gone, or this is a bug of ours
-            lost = StoreFailed(f"the journal's writer stopped: {error!r}", hint="see: ordo doctor", code="STORE")
-            outcomes = [Outcome(error=lost)] * len(batch)
-        _answer(batch, outcomes)
+    async def described(self) -> str:
+        return f"SQLite {sqlite3.sqlite_version}, whole, and every commit reaches the disk"
+
+    async def health(self) -> str | None:
+        return await self.call(trouble_of)
+
+    async def faults(self) -> list[str]:
+        return await self.call(faults_of)
+
+    async def backup(self, path: str) -> None:
+        await self.call(lambda connection: copy_to(connection, path))
+
+    async def _commit(self, bodies: Sequence[Made]) -> list[Outcome]:
+        return await self._line.call(lambda connection: together(connection, bodies))
 
 
 @asynccontextmanager
 async def open_database(
     path: str, *, busy_seconds: float = BUSY_SECONDS, connector: Connector = connect
-) -> AsyncIterator[Database]:
+) -> AsyncIterator[SqliteDatabase]:
     """Open the file; whoever has it ready to use is the schema's matter."""
     line = Line(lambda: connector(path, busy_seconds), iter_chunk_size=64)
     try:
         await line
     except sqlite3.Error as error:
         raise failed(error) from error
-    database = Database(line)
+    database = SqliteDatabase(line)
     try:
         yield database
     finally:
@@ -178,19 +162,3 @@ def _undo(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
     except sqlite3.Error:
         pass  # the next BEGIN says what is wrong; nothing of this transaction can be committed any more
-
-
-def _opened(outcome: Outcome) -> Any:
-    if outcome.error is not None:
-        raise outcome.error
-    return outcome.value
-
-
-def _answer(batch: list[tuple[Made, asyncio.Future[Any]]], outcomes: list[Outcome]) -> None:
-    for (_, future), outcome in zip(batch, outcomes, strict=True):
-        if future.done():
-            continue
-        if outcome.error is not None:
-            future.set_exception(outcome.error)
-        else:
-            future.set_result(outcome.value)

@@ -42,10 +42,11 @@ def _damage(connection: sqlite3.Connection, pragma: str) -> list[str]:
 def _missing(connection: sqlite3.Connection) -> list[str]:
     """What the schema has and this file has not, by name: a table, an index, or a guard of the audit log."""
     there = {(kind, name) for kind, name in connection.execute("SELECT type, name FROM sqlite_master")}
-    wanted = [_named(statement) for statement in SQLITE_SCHEMA]
+    wanted = [named(statement) for statement in SQLITE_SCHEMA]
     return [f"the {kind} {name} is missing" for kind, name in wanted if (kind, name) not in there]
 
 
-def _named(statement: str) -> tuple[str, str]:
+def named(statement: str) -> tuple[str, str]:
+    """What a statement of the schema makes: its kind and its name."""
     words = statement.removeprefix("CREATE ").removeprefix("UNIQUE ").split()
-    return words[0].lower(), words[1]
+    return words[0].lower(), words[1].removesuffix("()")

@@ -34,21 +34,22 @@ def source() -> str:
         for dialect in (MARKS, NUMBERS)
     )
     columns = {each.name: tuple(each.c.keys()) for each in SQLModel.metadata.sorted_tables}
+    keys = {each.name: tuple(each.primary_key.columns.keys()) for each in SQLModel.metadata.sorted_tables}
     return "\n".join(
         [
             HEADER,
             _assigned("SQLITE: dict[str, tuple[str, tuple[str, ...]]]", sqlite_texts),
             _assigned("POSTGRESQL: dict[str, tuple[str, tuple[str, ...]]]", postgresql_texts),
             _assigned("COLUMNS: dict[str, tuple[str, ...]]", columns),
-            "SQLITE_SCHEMA: tuple[str, ...] = (\n" + "".join(f"    {each!r},\n" for each in schema()) + ")",
-            "",
+            _assigned("KEYS: dict[str, tuple[str, ...]]", keys),
+            _listed("SQLITE_SCHEMA", schema(sqlite.dialect(), "sqlite")),
+            _listed("POSTGRESQL_SCHEMA", schema(postgresql.dialect(), "postgresql")),  # type: ignore[no-untyped-call]  # its own
         ]
     )
 
 
-def schema() -> list[str]:
-    """What creates an empty SQLite database as the newest migration leaves it, without its version."""
-    dialect = sqlite.dialect()
+def schema(dialect: Dialect, name: str) -> list[str]:
+    """What creates an empty database as the newest migration leaves it, without its version."""
     made = []
     for each in SQLModel.metadata.sorted_tables:
         made.append(_one_line(str(CreateTable(each).compile(dialect=dialect))))
@@ -56,11 +57,12 @@ def schema() -> list[str]:
             _one_line(str(CreateIndex(index).compile(dialect=dialect)))
             for index in sorted(each.indexes, key=lambda index: str(index.name))
         ]
-    return [*made, *models.AUDIT_GUARDS["sqlite"]]
+    return [*made, *(_one_line(each) for each in models.AUDIT_GUARDS[name])]
 
 
 def text_of(statement: ClauseElement, dialect: Dialect) -> str:
-    return _one_line(str(_compiled(statement, dialect)))
+    # What a parameter is compared with or put into has its collation already.
+    return _one_line(str(_compiled(statement, dialect))).replace(' COLLATE "C"', "")
 
 
 def names_in(statement: ClauseElement, dialect: Dialect) -> tuple[str, ...]:
@@ -79,6 +81,10 @@ def _one_line(text: str) -> str:
 def _assigned(name: str, values: dict[str, Any]) -> str:
     lines = "".join(f"    {key!r}: {value!r},\n" for key, value in values.items())
     return f"{name} = {{\n{lines}}}\n"
+
+
+def _listed(name: str, values: list[str]) -> str:
+    return f"{name}: tuple[str, ...] = (\n" + "".join(f"    {each!r},\n" for each in values) + ")\n"
 
 
 if __name__ == "__main__":

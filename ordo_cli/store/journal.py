@@ -22,7 +22,7 @@ from ordo_cli.store.planning import Conflict, Window, opening, replaying
 from ordo_cli.store.rows import ids_of, ids_text, leg_changes, leg_of, micros, place_of, standing, time_of
 
 if TYPE_CHECKING:
-    from ordo_cli.store.database import Database
+    from ordo_cli.store.base import Database
 
 
 Changed = Callable[[FanOutId], None]

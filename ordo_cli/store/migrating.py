@@ -4,19 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, pool
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from ordo_cli.domain.errors import StoreFailed
+
+if TYPE_CHECKING:
+    from ordo_cli.store.postgres.connecting import Place
+
+PATIENCE = 60.0  # seconds that an upgrade waits for whoever is writing
 
 
 def upgrade(path: str, to: str = "head") -> None:
     """Run the migrations that are missing, all of them or none."""
     with _begun(path) as connection:
         command.upgrade(_config(connection), to)
+
+
+async def upgrade_postgresql(place: Place, to: str = "head") -> bool:
+    """Run the migrations that are missing on PostgreSQL, all or none, while nobody else may write. False: none were.
+
+    Raises StoreFailed when the database is held or cannot be reached.
+    """
+
+    from ordo_cli.store.postgres import connecting, driver  # asyncpg: not everybody has it
+
+    async def connected() -> Any:
+        return await connecting.connect(place, PATIENCE, patient=True)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connected, poolclass=pool.NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql(driver.WRITE_LOCK)
+            return await connection.run_sync(_upgrade, to)
+    except DBAPIError as error:  # its words hold the statement too; the database's own are enough
+        raise StoreFailed(f"the schema could not be upgraded: {_words(error)}", code="STORE") from error
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection, to: str) -> bool:
+    before = MigrationContext.configure(connection).get_current_revision()
+    command.upgrade(_config(connection), to)
+    return MigrationContext.configure(connection).get_current_revision() != before
+
+
+def _words(error: DBAPIError) -> str:
+    return (str(error.orig).splitlines() or ["it failed"])[0].rpartition(": ")[2]
 
 
 def revisions() -> tuple[str, ...]:

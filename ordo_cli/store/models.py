@@ -10,10 +10,11 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Float, ForeignKey, I
 from sqlmodel import Field, SQLModel
 
 BIG_KEY = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is a rowid, which numbers itself
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # in the order of its bytes, as in SQLite
 
 
 def _text(*, null: bool = False, key: bool = False) -> Column[str]:
-    return Column(Text, nullable=null, primary_key=key)
+    return Column(TEXT, nullable=null, primary_key=key)
 
 
 def _number(*, null: bool = False, key: bool = False) -> Column[int]:
@@ -147,7 +148,7 @@ class LegRow(SQLModel, table=True):
         {"sqlite_with_rowid": False},
     )
 
-    fan_out: str = Field(sa_column=Column(Text, ForeignKey("fanouts.id"), nullable=False, primary_key=True))
+    fan_out: str = Field(sa_column=Column(TEXT, ForeignKey("fanouts.id"), nullable=False, primary_key=True))
     number: int = Field(sa_column=Column(Integer, nullable=False, primary_key=True, autoincrement=False))
     account: str = Field(sa_column=_text())
     broker: str = Field(sa_column=_text())

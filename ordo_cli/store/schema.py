@@ -88,14 +88,19 @@ def _create(connection: sqlite3.Connection) -> None:
     # From the generated text instead of the migrations: 2 ms instead of 400, and a test holds both equal.
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in (*SQLITE_SCHEMA, VERSION_TABLE):
-            connection.execute(statement)
-        connection.execute("INSERT INTO alembic_version VALUES (?)", (HEAD,))
+        create(connection)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Fill an empty file, inside whatever transaction is open."""
+    for statement in (*SQLITE_SCHEMA, VERSION_TABLE):
+        connection.execute(statement)
+    connection.execute("INSERT INTO alembic_version VALUES (?)", (HEAD,))
 
 
 def upgrade(connection: sqlite3.Connection, path: str, backup: str, to: str = "head") -> None:

@@ -12,7 +12,7 @@ from ordo_cli.store.driver import Ask, Body
 from ordo_cli.store.rows import micros, time_of
 
 if TYPE_CHECKING:
-    from ordo_cli.store.database import Database
+    from ordo_cli.store.base import Database
 
 SessionRow = tuple[str, bytes, int, int]
 ChallengeRow = tuple[str, str, str, str, bytes, int, int, int, int | None]

@@ -115,6 +115,13 @@ OPENED = (
     .scalar_subquery()
 )
 
+OVER = or_(
+    SWITCHES.c.kind == word("global"),
+    and_(SWITCHES.c.kind == word("broker"), SWITCHES.c.name == bindparam("broker", type_=SWITCHES.c.name.type)),
+    and_(SWITCHES.c.kind == word("account"), SWITCHES.c.name == bindparam("account", type_=SWITCHES.c.name.type)),
+    SWITCHES.c.kind == word("group"),
+)
+
 BULK: dict[str, Insert] = {
     "add_install": insert(INSTALL),
     "add_account": insert(ACCOUNTS),
@@ -140,7 +147,8 @@ NAMED: dict[str, ClauseElement] = {
     "remove_account": delete(ACCOUNTS).where(same(ACCOUNTS.c.id)),
     "switches": select(*SWITCHES.c).order_by(SWITCHES.c.kind, SWITCHES.c.name),
     "switch": select(*SWITCHES.c).where(same(SWITCHES.c.kind, SWITCHES.c.name)).with_for_update(),
-    "engaged": select(SWITCHES.c.kind, SWITCHES.c.name).where(SWITCHES.c.engaged == YES).with_for_update(read=True),
+    # Whether engaged or not: on PostgreSQL the press of one that is read here waits until this transaction is over.
+    "engaged": select(SWITCHES.c.kind, SWITCHES.c.name, SWITCHES.c.engaged).where(OVER).with_for_update(read=True),
     "save_switch": update(SWITCHES)
     .values(changed(SWITCHES, "kind", "name"))
     .where(SWITCHES.c.kind == bindparam("kind"), SWITCHES.c.name == bindparam("name")),

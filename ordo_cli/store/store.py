@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
-from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.journal import Install, Owner
 from ordo_cli.domain.seams import Chance, Clock, Disk
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.store.accounts import Accounts
 from ordo_cli.store.audit import Audit, telling
 from ordo_cli.store.chain import Origin, Tell
-from ordo_cli.store.copies import copy_to
-from ordo_cli.store.database import Database, open_database
-from ordo_cli.store.driver import BUSY_SECONDS, Ask, Body, Connector, connect
-from ordo_cli.store.faults import faults_of, trouble_of
-from ordo_cli.store.filesystem import make_private, refuse_network
+from ordo_cli.store.driver import BUSY_SECONDS, Ask, Body
 from ordo_cli.store.journal import Changed, Journal, unheard
+from ordo_cli.store.opening import open_url
 from ordo_cli.store.rows import micros
-from ordo_cli.store.schema import HEAD, Became, make_ready
+from ordo_cli.store.schema import HEAD, Became
 from ordo_cli.store.sessions import Sessions
 from ordo_cli.store.switches import Switches
 from ordo_cli.store.tokens import Tokens
 
-SQLITE_URL = "sqlite:///"
+if TYPE_CHECKING:
+    from ordo_cli.store.base import Database
+    from ordo_cli.store.postgres.hosts import AccountLocks
 
 type Sign = Callable[[str, str | None], Callable[[], Origin]]
 """Makes what signs audit rows, for an actor and the request that they came by."""
@@ -34,8 +33,8 @@ type Sign = Callable[[str, str | None], Callable[[], Origin]]
 class Store:
     """What ordo remembers, behind questions and changes in ordo's words."""
 
-    path: str
-    became: Became  # what opening it made of the file
+    where: str  # the file, or the URL without its password
+    became: Became  # what opening it made of the database
     install: Install
     accounts: Accounts
     journal: Journal
@@ -47,6 +46,7 @@ class Store:
     owner: Owner | None
     signed: Sign
     changed: Changed
+    account_locks: AccountLocks | None = None  # what keeps other hosts from an account, where there can be any
 
     def acting_as(self, actor: str, request_id: str | None = None) -> Store:
         """The same store for somebody else: what they do stands under their name and request in the audit."""
@@ -61,17 +61,21 @@ class Store:
             sessions=Sessions(self.database, origin),
         )
 
+    async def described(self) -> str:
+        """Which database this is and how far its commits can be trusted, in one line."""
+        return await self.database.described()
+
     async def health(self) -> str | None:
-        """What is wrong with the file or its promise of durability, or None."""
-        return await self.database.call(trouble_of)
+        """What is wrong with the database or its promise of durability, or None."""
+        return await self.database.health()
 
     async def faults(self) -> list[str]:
-        """Everything that is wrong with the file: damage, dangling rows, missing guards, another schema."""
-        return await self.database.call(faults_of)
+        """Everything that is wrong with it: damage, dangling rows, missing guards, another schema."""
+        return await self.database.faults()
 
     async def backup(self, path: str) -> None:
         """A consistent copy of the whole, made while others go on. Raises StoreFailed; the file must not exist."""
-        await self.database.call(lambda connection: copy_to(connection, path))
+        await self.database.backup(path)
 
 
 @asynccontextmanager
@@ -84,13 +88,10 @@ async def open_store(
     actor: str,
     owner: Owner | None = None,
     busy_seconds: float = BUSY_SECONDS,
-    connector: Connector = connect,
     changed: Changed = unheard,
+    **more: Any,
 ) -> AsyncIterator[Store]:
-    """Open the journal, making or upgrading the file first. Raises StoreFailed with a sentence for the user."""
-    path = path_of(path_or_url)
-    refuse_network(path)
-    make_private(path)
+    """Open the journal, making or upgrading its database first. Raises StoreFailed with a sentence for the user."""
 
     def signed(actor: str, request: str | None = None) -> Callable[[], Origin]:
         host, boot, pid = (owner.host, owner.boot_id, owner.pid) if owner is not None else ("", "", 0)
@@ -103,18 +104,18 @@ async def open_store(
 
     origin = signed(actor)
 
-    async with open_database(path, busy_seconds=busy_seconds, connector=connector) as database:
-        stamp = f"{clock.now():%Y%m%dT%H%M%S}-{chance.token(4)}"
-        became = await database.call(lambda connection: make_ready(connection, path, stamp))
+    stamp = f"{clock.now():%Y%m%dT%H%M%S}-{chance.token(4)}"
+    async with open_url(path_or_url, stamp, busy_seconds=busy_seconds, **more) as opened:
+        database = opened.database
         install = await database.read(_installed)
         if install is None:
             fresh = Install(chance.token(26), chance.token(52).encode())
             install = await database.run(_installing, fresh, origin())
-        if became == "upgraded":
+        if opened.became == "upgraded":
             await database.run(telling, Tell(origin(), "migration", after="upgraded", data={"schema": HEAD}))
         yield Store(
-            path,
-            became,
+            opened.where,
+            opened.became,
             install,
             Accounts(database, origin),
             Journal(database, origin, owner, changed),
@@ -126,20 +127,8 @@ async def open_store(
             owner,
             signed,
             changed,
+            opened.account_locks,
         )
-
-
-def path_of(path_or_url: str) -> str:
-    """The database file. Raises Invalid for a database that is none."""
-    if path_or_url.startswith(SQLITE_URL):
-        return path_or_url.removeprefix(SQLITE_URL)
-    scheme, colon, _ = path_or_url.partition("://")
-    if colon:
-        raise Invalid(
-            f"this ordo keeps its journal in SQLite and cannot use {scheme}",
-            hint="database.url is empty or sqlite:///FILE; ordo config path says which file to edit",
-        )
-    return path_or_url
 
 
 def _installed() -> Body[Install | None]:

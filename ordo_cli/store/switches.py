@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ordo_cli.domain.kill import Level, Scope, Switch
-    from ordo_cli.store.database import Database
+    from ordo_cli.store.base import Database
     from ordo_cli.store.driver import Body
 
     Row = tuple[str, str, int, int | None, int, str | None, str | None, int | None]

@@ -18,7 +18,7 @@ from ordo_cli.store.driver import Ask, Body
 from ordo_cli.store.rows import micros, price_text, time_of
 
 if TYPE_CHECKING:
-    from ordo_cli.store.database import Database
+    from ordo_cli.store.base import Database
 
 TOUCH_EVERY = 60_000_000  # microseconds in which a token's use is written down once, for it costs a durable commit
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ordo_cli.domain.fanouts import FanOut
+from ordo_cli.store.database import SqliteDatabase
 from ordo_cli.store.driver import connect
 from ordo_cli.store.schema import make_ready
 from ordo_cli.store.sql import COLUMNS, SQLITE
@@ -54,7 +55,9 @@ def _opening(bench: Bench, legs: int) -> Row:
     """Opening a fan-out, all checks against the journal included, beside `executemany` of the rows that it writes."""
     name = _name(0)
     bench.wait(bench.store.journal.open(_made(name, legs, bench.clock), duplicate_window=10))
-    left = bench.wait(bench.store.database.call(_rows))
+    database = bench.store.database
+    assert isinstance(database, SqliteDatabase)
+    left = bench.wait(database.call(_rows))
     batches = iter([_renamed(left, name, number) for number in range(1, TIMES + 2)])
     fan_outs = iter([_made(_name(number), legs, bench.clock) for number in range(1, TIMES + 2)])
     plain = _same_tables(bench.folder / "plain.db")

@@ -1,8 +1,8 @@
-"""A real desk with a real journal, a clock that jumps and a firm that does as it is told."""
+"""A real desk with a real journal, a clock that jumps and a firm that does as it is told; on both databases."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -12,15 +12,28 @@ from ordo_cli.desk import Desk, open_desk
 from ordo_cli.domain.accounts import AccountId
 from ordo_cli.home import Home, find_home, make
 from ordo_cli.services import accounts
+from tests import backends
+from tests.backends import POSTGRESQL, Backend
 from tests.fakes import FakeClock, Firm, ScriptedBroker
 
 Opener = Callable[..., AbstractAsyncContextManager[Desk]]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    backends.parametrized(metafunc, "home")
+
+
+@pytest.fixture(autouse=True)
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
+    yield from backends.lent(request.param, request.node.nodeid, monkeypatch)
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Home:
     found = find_home({"ORDO_HOME": str(tmp_path / "home")})
     make(found)
+    if backend.name == POSTGRESQL:
+        monkeypatch.setenv("ORDO_DATABASE__URL", backend.where(Path(found.database)))
     return found
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +21,7 @@ from ordo_cli.home import Home
 from ordo_cli.services import accounts, kill, orders, setup
 from ordo_cli.services.accounts import Wishes
 from ordo_cli.services.planning import PlaceRequest
+from tests.backends import Backend
 from tests.fakes import FakeClock, Firm, buy, silent_after_accepting
 from tests.services.conftest import Add
 
@@ -198,13 +197,12 @@ async def test_credentials_are_kept_found_changed_and_removed(home: Home, clock:
 
 
 async def test_an_account_that_cannot_be_written_leaves_no_credentials(
-    home: Home, clock: FakeClock, firm: Firm
+    home: Home, clock: FakeClock, firm: Firm, backend: Backend
 ) -> None:
     async with open_desk(home, clock=clock, find=asking(firm)) as desk:
         await setup.initialise(desk, setup.propose(desk, "vault", None, None))
     async with open_desk(home, clock=clock, find=asking(firm)) as desk:
-        with closing(sqlite3.connect(home.database)) as database:
-            database.execute("CREATE TRIGGER no BEFORE INSERT ON accounts BEGIN SELECT RAISE(ABORT, 'no'); END")
+        backend.refuse(Path(home.database), "INSERT", "accounts")
         with pytest.raises(StoreFailed):
             await accounts.add(desk, "alice", "acme", Wishes(), GIVEN)
         assert desk.secrets.fields(ALICE, FIELDS) == ()

@@ -12,6 +12,7 @@ from ordo_cli.desk import Desk
 from ordo_cli.domain.errors import Invalid, NotFound
 from ordo_cli.domain.trail import State
 from ordo_cli.services import audit
+from tests.backends import Backend
 from tests.store.making import fan_out
 
 
@@ -85,14 +86,10 @@ async def test_nothing_is_written_over_and_nothing_is_left_half(desk: Desk, tmp_
             await audit.verify(desk, str(tmp_path / nothing))
 
 
-async def test_a_broken_chain_is_not_exported(desk: Desk, tmp_path: Path) -> None:
+async def test_a_broken_chain_is_not_exported(desk: Desk, tmp_path: Path, backend: Backend) -> None:
     await written(desk)
-
-    def tamper(connection: object) -> None:
-        connection.execute("DROP TRIGGER audit_is_never_updated")  # type: ignore[attr-defined]  # sqlite3's own
-        connection.execute("UPDATE audit SET type = 'plan' WHERE type = 'test'")  # type: ignore[attr-defined]
-
-    await desk.store.database.call(tamper)
+    backend.without_guards(Path(desk.home.database))
+    backend.execute(Path(desk.home.database), "UPDATE audit SET type = 'plan' WHERE type = 'test'")
     assert (await audit.verify(desk)).state is State.BROKEN
     with pytest.raises(Invalid, match="broken at row"):
         await audit.export(desk, str(tmp_path / "audit.jsonl"))

@@ -47,6 +47,7 @@ async def test_a_backup_is_never_written_over(reopen: Opener, tmp_path: Path) ->
     assert (tmp_path / "copy.db").read_text() == "mine"
 
 
+@pytest.mark.sqlite_only
 async def test_a_restore_brings_back_the_day_of_the_backup_and_stops_ordo(
     reopen: Opener, home: Home, clock: FakeClock, tmp_path: Path
 ) -> None:
@@ -66,6 +67,7 @@ async def test_a_restore_brings_back_the_day_of_the_backup_and_stops_ordo(
     assert Path(home.database).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.sqlite_only
 async def test_a_restore_needs_no_database_to_replace(reopen: Opener, home: Home, tmp_path: Path) -> None:
     await backed_up(reopen, tmp_path / "copy.db")
     for companion in ("", "-wal", "-shm"):
@@ -74,6 +76,7 @@ async def test_a_restore_needs_no_database_to_replace(reopen: Opener, home: Home
     assert (done.aside, done.rows_before) == (None, None)
 
 
+@pytest.mark.sqlite_only
 async def test_a_damaged_database_is_replaced_and_kept(reopen: Opener, home: Home, tmp_path: Path) -> None:
     await backed_up(reopen, tmp_path / "copy.db")
     Path(home.database).write_bytes(b"rubbish" * 1000)
@@ -83,6 +86,7 @@ async def test_a_damaged_database_is_replaced_and_kept(reopen: Opener, home: Hom
     assert Path(done.aside).read_bytes().startswith(b"rubbish")
 
 
+@pytest.mark.sqlite_only
 async def test_nothing_is_restored_under_a_running_ordo(reopen: Opener, home: Home, tmp_path: Path) -> None:
     await backed_up(reopen, tmp_path / "copy.db")
     async with reopen() as desk:
@@ -129,6 +133,7 @@ BAD = {
 }
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("bad", BAD)
 async def test_a_backup_that_is_not_whole_changes_nothing(reopen: Opener, home: Home, tmp_path: Path, bad: str) -> None:
     await backed_up(reopen, tmp_path / "copy.db")
@@ -141,11 +146,13 @@ async def test_a_backup_that_is_not_whole_changes_nothing(reopen: Opener, home: 
     assert os.path.exists(arming.path_of(home.run, "global", ""))
 
 
+@pytest.mark.sqlite_only
 def test_a_file_that_is_not_there_is_no_backup(home: Home, tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="there is no file"):
         databases.restore(home, str(tmp_path / "copy.db"), actor="test")
 
 
+@pytest.mark.sqlite_only
 async def test_a_check_names_what_is_wrong(reopen: Opener, home: Home) -> None:
     async with reopen() as desk:
         await desk.store.journal.open(fan_out("aa"), duplicate_window=None)
@@ -160,9 +167,9 @@ async def test_a_check_names_what_is_wrong(reopen: Opener, home: Home) -> None:
     async with reopen() as desk:
         found = {finding.check: finding for finding in await databases.check(desk)}
         assert databases.upgraded(desk).became == "ready"
-    assert not found["file"].well
-    assert "a row of legs belongs to no fanouts" in found["file"].message
-    assert "the index ix_legs_unsettled is missing" in found["file"].message
-    assert "the trigger audit_is_never_updated is missing" in found["file"].message
+    assert not found["rows"].well
+    assert "a row of legs belongs to no fanouts" in found["rows"].message
+    assert "the index ix_legs_unsettled is missing" in found["rows"].message
+    assert "the trigger audit_is_never_updated is missing" in found["rows"].message
     assert not found["audit"].well
     assert "row 2" in found["audit"].message

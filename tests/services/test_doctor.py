@@ -101,6 +101,7 @@ async def test_a_full_disk_is_red(desk: Desk, home: Home) -> None:
     assert (await found(home, "disk", disk=OnePercent()))[0] is Verdict.FAIL
 
 
+@pytest.mark.sqlite_only
 async def test_a_damaged_database_is_red(home: Home) -> None:
     async with open_desk(home, actor="test") as opened:
         await setup.initialise(opened, None)
@@ -111,6 +112,7 @@ async def test_a_damaged_database_is_red(home: Home) -> None:
     assert (await found(home, "database"))[0] is Verdict.FAIL
 
 
+@pytest.mark.sqlite_only
 async def test_a_damaged_page_is_red(home: Home) -> None:
     async with open_desk(home, actor="test") as opened:
         for number in range(40):

@@ -22,7 +22,7 @@ from ordo_cli.press import Press
 from ordo_cli.services import kill, orders, presses, startup
 from ordo_cli.services.kill import ScopeState
 from ordo_cli.services.planning import PlaceRequest
-from ordo_cli.store.driver import run_now
+from ordo_cli.store.now import run_now
 from ordo_cli.store.switches import engage_body
 from tests.fakes import ScriptedBroker, buy, silent_after_accepting
 from tests.services.conftest import Add, Opener
@@ -297,7 +297,7 @@ async def test_a_row_written_between_row_and_file_wins(desk: Desk) -> None:
     await kill.engage(desk, GLOBAL)
 
     def write_row() -> None:
-        run_now(desk.home.database, engage_body("global", "", 1, "elsewhere", "cli", 1_764_000_000.0))
+        run_now(desk.config.database_url, engage_body("global", "", 1, "elsewhere", "cli", 1_764_000_000.0))
 
     with pytest.raises(KillEngaged):
         await kill.release(replace(desk, chance=Pressing(write_row)), GLOBAL, "racing")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +28,7 @@ from ordo_cli.domain.sessions import ATTEMPTS, LoginState, Standing
 from ordo_cli.domain.tokens import Rights, TokenScope
 from ordo_cli.secrets import VAULT
 from ordo_cli.services import accounts, login, setup, status
+from tests.backends import Backend
 from tests.fakes import MONDAY_NOON, FakeClock, Firm, ScriptedLogin, Step, asks, lives
 from tests.services.conftest import Opener
 
@@ -220,12 +220,6 @@ class Locked:
         self.read(account, field)
 
 
-def tamper(desk: Desk, statement: str) -> None:
-    with closing(sqlite3.connect(desk.store.path)) as database:
-        database.execute(statement)
-        database.commit()
-
-
 TAMPERED = {
     "a bit turned": "UPDATE sessions SET sealed = CAST(substr(sealed, 1, 40) || X'00' || substr(sealed, 42) AS BLOB)",
     "cut short": "UPDATE sessions SET sealed = substr(sealed, 1, 30)",
@@ -238,13 +232,13 @@ TAMPERED = {
 
 @pytest.mark.parametrize("statement", TAMPERED.values(), ids=TAMPERED.keys())
 async def test_a_session_that_was_changed_in_the_database_is_not_used(
-    desk: Desk, joins: Joins, firm: Firm, statement: str
+    desk: Desk, joins: Joins, firm: Firm, statement: str, backend: Backend
 ) -> None:
     alice = await joins("alice", lives(), lives())
     await joins("bob", lives())
     await joins("carol", asks())
     await login.start(desk)
-    tamper(desk, f"{statement} WHERE account = 'alice'")
+    backend.execute(Path(desk.home.database), f"{statement} WHERE account = 'alice'")
     account = await desk.store.accounts.get(AccountId("alice"))
     said = await refusal(desk.lines.to(account))
     assert isinstance(said, SessionNeeded)
@@ -255,11 +249,15 @@ async def test_a_session_that_was_changed_in_the_database_is_not_used(
     assert [called for called, _ in alice.log] == ["start", "start"]
 
 
-async def test_a_challenge_that_was_changed_in_the_database_is_not_answered(desk: Desk, joins: Joins) -> None:
+async def test_a_challenge_that_was_changed_in_the_database_is_not_answered(
+    desk: Desk, joins: Joins, backend: Backend
+) -> None:
     alice = await joins("alice", asks())
     await joins("bob", asks())
     await login.start(desk)
-    tamper(desk, "UPDATE challenges SET sealed = (SELECT sealed FROM challenges WHERE account = 'bob')")
+    backend.execute(
+        Path(desk.home.database), "UPDATE challenges SET sealed = (SELECT sealed FROM challenges WHERE account = 'bob')"
+    )
     assert isinstance(await refusal(login.answer(desk, "alice", CODE)), SessionNeeded)
     assert [called for called, _ in alice.log] == ["start"]
 
@@ -413,7 +411,7 @@ async def test_a_session_does_not_outlive_what_it_was_made_with(desk: Desk, join
     assert (await standing(desk)).standing is Standing.LOGGED_OUT
 
 
-async def test_every_step_is_on_record_and_nothing_secret_with_it(desk: Desk, joins: Joins) -> None:
+async def test_every_step_is_on_record_and_nothing_secret_with_it(desk: Desk, joins: Joins, backend: Backend) -> None:
     await joins("alice", asks(state=b"state-marked"), wrong(), lives(token="token-marked"))
     await login.start(desk, ALICE)
     await refusal(login.answer(desk, "alice", CODE))
@@ -423,8 +421,7 @@ async def test_every_step_is_on_record_and_nothing_secret_with_it(desk: Desk, jo
     assert [row.after for row in rows] == ["waiting", "answered", "waiting", "answered", "live", "logged out"]
     assert {row.ids["account"] for row in rows} == {"alice"}
     assert "marked" not in str(rows)
-    with closing(sqlite3.connect(desk.store.path)) as database:
-        assert "marked" not in "".join(database.iterdump())
+    assert "marked" not in backend.everything(Path(desk.home.database))
 
 
 async def test_nobody_logs_in_without_the_right_to(desk: Desk, joins: Joins) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +22,7 @@ from ordo_cli.domain.portfolio import Position
 from ordo_cli.services import accounts, kill, orders
 from ordo_cli.services.orders import Until
 from ordo_cli.services.planning import OnPartial, PlaceRequest
+from tests.backends import Backend
 from tests.fakes import (
     INFY,
     FakeClock,
@@ -45,13 +45,12 @@ def leg_of(fan_out: FanOut, account: str) -> Leg:
     return next(leg for leg in fan_out.legs if leg.account == account)
 
 
-async def test_a_leg_is_written_down_before_it_is_sent(desk: Desk, add: Add, reopen: Opener) -> None:
+async def test_a_leg_is_written_down_before_it_is_sent(desk: Desk, add: Add, backend: Backend) -> None:
     alice = await add("alice")
     seen: list[str] = []
 
     def look(broker: ScriptedBroker, intent: OrderIntent, tag: Tag, permit: Permit) -> None:
-        with closing(sqlite3.connect(desk.home.database)) as other:
-            seen.extend(row[0] for row in other.execute("SELECT submission FROM legs"))
+        seen.extend(row[0] for row in backend.fetch(Path(desk.home.database), "SELECT submission FROM legs"))
 
     alice.script = [look]
     fan_out = await orders.place(desk, request(buy()))

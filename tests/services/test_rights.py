@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +35,7 @@ from ordo_cli.services import (
     status,
 )
 from ordo_cli.services.planning import OnPartial, PlaceRequest
+from tests.backends import Backend
 from tests.fakes import INFY, FakeClock, ScriptedBroker, buy, refusing, silent_after_accepting
 from tests.services.conftest import Add, Opener
 
@@ -364,11 +364,11 @@ async def test_what_a_press_cleans_up_needs_no_further_right(desk: Desk, two: Tw
     assert [leg.working for leg in after.legs] == [OrderState.CANCELLED, OrderState.CANCELLED]
 
 
-async def test_who_pressed_is_told_even_if_it_is_written_down_later(desk: Desk, two: Two, reopen: Opener) -> None:
-    with closing(sqlite3.connect(desk.home.database, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+async def test_who_pressed_is_told_even_if_it_is_written_down_later(
+    desk: Desk, two: Two, reopen: Opener, backend: Backend
+) -> None:
+    async with backend.held(Path(desk.home.database)):
         outcome = await kill.engage(holding(desk, ENGAGE), GLOBAL, Level.BLOCK, "enough")
-        other.execute("ROLLBACK")
     assert (outcome.engaged, outcome.recorded) == (True, False)
     async with reopen() as later:
         await fanouts.recent(later)

@@ -97,10 +97,10 @@ async def test_secrets_do_not_move_by_themselves(desk: Desk, home: Home) -> None
 
 
 @pytest.mark.parametrize(
-    ("backend", "key_file", "passphrase_file"), [("keyring", "k", None), ("keyring", None, "p"), ("vault", "k", "p")]
+    ("place", "key_file", "passphrase_file"), [("keyring", "k", None), ("keyring", None, "p"), ("vault", "k", "p")]
 )
 async def test_flags_that_exclude_each_other_are_refused(
-    desk: Desk, backend: str, key_file: str | None, passphrase_file: str | None
+    desk: Desk, place: str, key_file: str | None, passphrase_file: str | None
 ) -> None:
     with pytest.raises(Invalid):
-        setup.propose(desk, backend, key_file, passphrase_file)
+        setup.propose(desk, place, key_file, passphrase_file)

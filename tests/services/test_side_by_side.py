@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +20,7 @@ from ordo_cli.home import Home
 from ordo_cli.services import cancelling, kill, orders, positions, reconcile
 from ordo_cli.services import legs as settling
 from ordo_cli.services.planning import PlaceRequest
+from tests.backends import Backend
 from tests.fakes import FakeClock, Firm, ScriptedBroker, buy, lost_on_the_way, sell, silent_after_accepting
 from tests.services.conftest import Add, Opener
 from tests.services.test_sweep import fill, filling, held, of, place, row, sells
@@ -92,15 +92,16 @@ async def test_positions_that_lag_behind_a_close_are_not_closed_again(desk: Desk
     assert report.clean
 
 
-async def test_legs_in_doubt_and_a_held_database_do_not_keep_a_kill_from_cancelling(desk: Desk, add: Add) -> None:
+async def test_legs_in_doubt_and_a_held_database_do_not_keep_a_kill_from_cancelling(
+    desk: Desk, add: Add, backend: Backend
+) -> None:
     alice = await add("alice")
     for price in ("1500", "1490", "1480"):
         await place(desk, buy(limit=price), "alice")
     alice.script = [lost_on_the_way]
     await place(desk, buy(7), "alice")
     await kill.engage(desk, GLOBAL, Level.CANCEL)
-    with closing(sqlite3.connect(desk.home.database, isolation_level=None)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
+    async with backend.held(Path(desk.home.database)):
         report = await kill.sweep(desk, GLOBAL, Level.CANCEL)
     assert [each.state for each in alice.book] == [OrderState.CANCELLED] * 3
     assert len(of(report).cancelled) == 3

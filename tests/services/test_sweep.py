@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +20,8 @@ from ordo_cli.domain.portfolio import Position
 from ordo_cli.services import accounts, kill, orders, positions
 from ordo_cli.services.planning import PlaceRequest
 from ordo_cli.services.sweep import AccountSweep, SweepReport
-from tests.fakes import INFY, MONDAY_NOON, FakeClock, Firm, ScriptedBroker, buy, sell, silent_after_accepting
+from tests.backends import Backend
+from tests.fakes import INFY, MONDAY_NOON, FakeClock, ScriptedBroker, buy, sell, silent_after_accepting
 from tests.services.conftest import Add, Opener
 
 ALICE = Scope(ScopeKind.ACCOUNT, "alice")
@@ -204,23 +205,12 @@ async def test_a_leg_that_stays_on_the_wire_is_waited_for_and_then_named(
     assert "is sending" in of(report).left[0]
 
 
-@contextlib.contextmanager
-def full_disk() -> Iterator[None]:
-    """No file grows beyond one byte."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-async def test_a_journal_that_cannot_be_written_does_not_stop_a_cancel(desk: Desk, add: Add) -> None:
+async def test_a_journal_that_cannot_be_written_does_not_stop_a_cancel(desk: Desk, add: Add, backend: Backend) -> None:
     broker = await add("alice")
     await place(desk, buy(), "alice")
     broker.cancel_trouble = [Unreachable("connection refused")]
     await kill.engage(desk, GLOBAL, Level.CANCEL)
-    with full_disk():
+    with backend.unwritable(Path(desk.home.database)):
         report = await kill.sweep(desk, GLOBAL, Level.CANCEL)
     assert [each.state for each in broker.book] == [OrderState.CANCELLED]
     said = [problem.message for problem in of(report).problems]
@@ -243,10 +233,10 @@ async def test_an_order_whose_line_is_down_is_named_and_left(
     assert not report.clean
 
 
-async def test_a_close_that_cannot_even_be_planned_is_named(desk: Desk, add: Add, firm: Firm) -> None:
+async def test_a_close_that_cannot_even_be_planned_is_named(desk: Desk, add: Add, backend: Backend) -> None:
     broker = await add("alice")
     broker.position_rows = [held(10)]
-    with full_disk():
+    with backend.unwritable(Path(desk.home.database)):
         report = await kill.sweep(desk, GLOBAL, Level.FLATTEN)
     assert "NSE:INFY could not be closed" in of(report).problems[0].message
     assert of(report).left == ("10 NSE:INFY cnc",)

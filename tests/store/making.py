@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from ordo_cli.domain.legs import Evidence, FanOutId, Leg, LegId, Submission
 from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderState, Tag
 from ordo_cli.machine import SystemChance, SystemDisk
 from ordo_cli.store.store import Store, open_store
+from tests import postgres
 from tests.fakes import FakeClock, buy
 
 OWNER = Owner("desk", "boot-1", 4711, "123456", "nonce1")
@@ -28,7 +30,9 @@ ROOMY = RateLimits(per_second=1000, kept_for_cancels=0)
 @asynccontextmanager
 async def opened(path: Path, clock: FakeClock | None = None, **more: Any) -> AsyncIterator[Store]:
     given: dict[str, Any] = {"chance": SystemChance(), "disk": SystemDisk(), "actor": "tester", "owner": OWNER} | more
-    async with open_store(str(path), clock=clock or FakeClock(), **given) as store:
+    """A store at this path, or in its PostgreSQL schema where the test runs on that."""
+    where = postgres.url_of(path) if postgres.FAMILY in os.environ else str(path)
+    async with open_store(where, clock=clock or FakeClock(), **given) as store:
         yield store
 
 

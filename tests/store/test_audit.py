@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import asyncpg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,34 +18,31 @@ from ordo_cli.domain.errors import IllegalMove
 from ordo_cli.domain.legs import SUBMISSION_MOVES, Evidence, Leg, LegId, Submission
 from ordo_cli.domain.trail import Anchor, State
 from ordo_cli.store.store import Store
+from tests.backends import Backend
 from tests.fakes import FakeClock
 from tests.store.making import acked, fan_out, opened, terms
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET body = '{}' WHERE seq = 1", "DELETE FROM audit WHERE seq = 1"])
-async def test_the_database_itself_refuses_to_change_a_row(tmp_path: Path, statement: str) -> None:
+async def test_the_database_itself_refuses_to_change_a_row(tmp_path: Path, backend: Backend, statement: str) -> None:
     async with opened(tmp_path / "ordo.db") as store:
         await store.journal.open(fan_out("aa"), duplicate_window=None)
-    other = sqlite3.connect(tmp_path / "ordo.db")
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        other.execute(statement)
-    other.close()
+    with pytest.raises((sqlite3.IntegrityError, asyncpg.PostgresError), match="append-only"):
+        backend.execute(tmp_path / "ordo.db", statement)
 
 
-async def test_a_hand_that_goes_around_the_guards_is_seen(tmp_path: Path) -> None:
-    async with opened(tmp_path / "ordo.db") as store:
+async def test_a_hand_that_goes_around_the_guards_is_seen(tmp_path: Path, backend: Backend) -> None:
+    path = tmp_path / "ordo.db"
+    async with opened(path) as store:
         await store.journal.open(fan_out("aa"), duplicate_window=None)
         await store.audit.append("test", {"word": "true"})
         size, head = await store.audit.head()
         anchor = Anchor("ordo/x", size, head, "now")
-        other = sqlite3.connect(tmp_path / "ordo.db", isolation_level=None)
-        other.execute("DROP TRIGGER audit_is_never_updated")
-        other.execute("DROP TRIGGER audit_is_never_deleted")
-        other.execute("UPDATE audit SET body = replace(body, 'true', 'lies') WHERE seq = ?", (size,))
+        backend.without_guards(path)
+        backend.execute(path, f"UPDATE audit SET body = replace(body, 'true', 'lies') WHERE seq = {size}")
         found = await store.audit.verify()
         assert (found.state, found.seq) == (State.BROKEN, size)
-        other.execute("DELETE FROM audit WHERE seq = ?", (size,))
-        other.close()
+        backend.execute(path, f"DELETE FROM audit WHERE seq = {size}")
         assert (await store.audit.verify()).state is State.WHOLE
         assert (await store.audit.verify([anchor])).state is State.TRUNCATED
 

@@ -17,10 +17,13 @@ import pytest
 from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.domain.kill import GLOBAL, Level
 from ordo_cli.domain.legs import LegId, Submission
-from ordo_cli.store.driver import connect, failed, run_now
+from ordo_cli.store.database import SqliteDatabase
+from ordo_cli.store.driver import connect, failed
 from ordo_cli.store.faults import faults_of, trouble_of
+from ordo_cli.store.now import run_now
 from ordo_cli.store.store import Store
 from ordo_cli.store.switches import engage_body
+from tests.backends import Backend
 from tests.fakes import FakeClock
 from tests.store.faulty import Trouble, connector
 from tests.store.making import acked, fan_out, opened, terms
@@ -59,6 +62,7 @@ async def facts(store: Store) -> object:
     )
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("step", STEPS)
 async def test_whichever_statement_fails_nothing_is_kept_and_the_next_attempt_works(tmp_path: Path, step: str) -> None:
     trouble = Trouble()
@@ -83,12 +87,14 @@ async def test_whichever_statement_fails_nothing_is_kept_and_the_next_attempt_wo
         assert (await store.audit.verify()).state == "whole"
 
 
+@pytest.mark.sqlite_only
 async def test_a_commit_that_fails_fails_everybody_in_it(tmp_path: Path) -> None:
     trouble = Trouble(sqlite3.SQLITE_IOERR, "disk I/O error")
     async with opened(tmp_path / "ordo.db", CLOCK, connector=connector(trouble)) as store:
         await store.journal.open(fan_out("aa"), duplicate_window=None)
         legs = (await store.journal.fan_out("aa")).legs
         statements: list[str] = []
+        assert isinstance(store.database, SqliteDatabase)
         await store.database.call(lambda connection: connection.set_trace_callback(statements.append))
         for number in range(1, 100):
             trouble.arm(number)
@@ -120,19 +126,18 @@ def test_each_trouble_has_its_own_words() -> None:
     assert all(said(code).hint for code in (None, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL))
 
 
-async def test_a_database_that_somebody_holds_is_busy_and_then_works_again(tmp_path: Path) -> None:
-    async with opened(tmp_path / "ordo.db", CLOCK, busy_seconds=0.1) as store:
-        other = connect(str(tmp_path / "ordo.db"))
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreFailed) as failure:
-            await store.journal.open(fan_out("aa"), duplicate_window=None)
-        assert failure.value.reason == "STORE_BUSY"
-        with pytest.raises(StoreFailed) as failure:
-            run_now(str(tmp_path / "ordo.db"), engage_body("global", "", 1, None, "cli", 0.0), 0.1)
-        assert failure.value.reason == "STORE_BUSY"
-        assert await store.journal.fan_outs() == []  # reading does not wait for a writer
-        other.execute("ROLLBACK")
-        other.close()
+async def test_a_database_that_somebody_holds_is_busy_and_then_works_again(tmp_path: Path, backend: Backend) -> None:
+    path = tmp_path / "ordo.db"
+    async with opened(path, CLOCK, busy_seconds=0.1) as store:
+        async with backend.held(path):
+            with pytest.raises(StoreFailed) as failure:
+                await store.journal.open(fan_out("aa"), duplicate_window=None)
+            assert failure.value.reason == "STORE_BUSY"
+            press = engage_body("global", "", 1, None, "cli", 0.0)
+            with pytest.raises(StoreFailed) as failure:
+                await asyncio.to_thread(run_now, backend.where(path), press, 0.1)
+            assert failure.value.reason == "STORE_BUSY"
+            assert await store.journal.fan_outs() == []  # reading does not wait for a writer
         assert (await store.journal.open(fan_out("aa"), duplicate_window=None)).id == "aa"
 
 
@@ -161,6 +166,7 @@ asyncio.run(main(sys.argv[1]))
 """
 
 
+@pytest.mark.sqlite_only
 def test_a_full_disk_refuses_and_what_was_written_stays_whole(tmp_path: Path) -> None:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)
     said = subprocess.run(
@@ -220,6 +226,7 @@ async def _contradicts_nothing(path: Path, reached: dict[str, str]) -> None:
         assert await store.health() is None
 
 
+@pytest.mark.sqlite_only
 async def test_a_first_start_that_fails_leaves_an_empty_file_and_the_next_one_works(tmp_path: Path) -> None:
     trouble, number = Trouble(), 0
     while True:
@@ -243,6 +250,7 @@ async def _started(path: Path, trouble: Trouble) -> None:
         pass
 
 
+@pytest.mark.sqlite_only
 def test_what_weakens_the_promise_of_durability_is_named(tmp_path: Path) -> None:
     connection = connect(str(tmp_path / "ordo.db"))
     connection.execute("PRAGMA synchronous=NORMAL")
@@ -252,6 +260,7 @@ def test_what_weakens_the_promise_of_durability_is_named(tmp_path: Path) -> None
     connection.close()
 
 
+@pytest.mark.sqlite_only
 def test_a_damaged_file_is_named_and_not_used(tmp_path: Path) -> None:
     connection = connect(str(tmp_path / "ordo.db"))
     connection.execute("CREATE TABLE t (x)")
@@ -266,6 +275,7 @@ def test_a_damaged_file_is_named_and_not_used(tmp_path: Path) -> None:
     connection.close()
 
 
+@pytest.mark.sqlite_only
 def test_a_press_on_a_database_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreFailed, match="unable to open"):
         run_now(str(tmp_path / "no" / "ordo.db"), engage_body("global", "", 1, None, "cli", 0.0))

@@ -9,7 +9,9 @@ import pytest
 from ordo_cli.domain.errors import Invalid, StoreFailed
 from ordo_cli.store import filesystem
 from ordo_cli.store.filesystem import make_private
-from ordo_cli.store.store import path_of
+from ordo_cli.store.opening import path_of
+
+pytestmark = pytest.mark.sqlite_only
 
 
 def test_a_journal_on_a_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +42,7 @@ def test_a_place_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path) 
         make_private(str(tmp_path / "file" / "ordo.db"))
 
 
-def test_only_sqlite_is_taken() -> None:
+def test_only_sqlite_is_a_file() -> None:
     assert path_of("sqlite:////var/lib/ordo.db") == "/var/lib/ordo.db"
     assert path_of("/var/lib/ordo.db") == "/var/lib/ordo.db"
     with pytest.raises(Invalid, match=r"postgresql\+asyncpg"):

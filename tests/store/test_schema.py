@@ -11,6 +11,7 @@ import pytest
 
 from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.store import generate, schema, sql
+from ordo_cli.store.database import SqliteDatabase
 from ordo_cli.store.driver import connect
 from tests.store.making import OWNER, opened
 
@@ -31,6 +32,7 @@ def test_the_generated_statements_are_current() -> None:
     assert Path(sql.__file__).read_text(encoding="utf-8") == generate.source(), "run: python -m ordo_cli.store.generate"
 
 
+@pytest.mark.sqlite_only
 def test_every_statement_is_one_that_sqlite_understands(tmp_path: Path) -> None:
     connection = made(tmp_path / "ordo.db")
     for name, (text, names) in sql.SQLITE.items():
@@ -44,6 +46,7 @@ def test_both_dialects_want_the_same_parameters() -> None:
         assert set(names) == set(sql.POSTGRESQL[name][1]), name
 
 
+@pytest.mark.sqlite_only
 def test_a_fresh_file_is_what_the_migrations_make(tmp_path: Path) -> None:
     from ordo_cli.store import migrating
 
@@ -56,6 +59,7 @@ def test_a_fresh_file_is_what_the_migrations_make(tmp_path: Path) -> None:
     migrated.close()
 
 
+@pytest.mark.sqlite_only
 def test_the_models_need_no_further_migration(tmp_path: Path) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
@@ -78,6 +82,7 @@ def test_the_known_revisions_are_all_migrations_there_are() -> None:
     assert migrating.revisions() == schema.REVISIONS
 
 
+@pytest.mark.sqlite_only
 def test_a_database_of_a_newer_ordo_is_refused(tmp_path: Path) -> None:
     connection = made(tmp_path / "ordo.db")
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -89,6 +94,7 @@ def test_a_database_of_a_newer_ordo_is_refused(tmp_path: Path) -> None:
     connection.close()
 
 
+@pytest.mark.sqlite_only
 def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     connection = connect(str(tmp_path / "other.db"))
     connection.execute("CREATE TABLE songs (name TEXT)")
@@ -98,6 +104,7 @@ def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     connection.close()
 
 
+@pytest.mark.sqlite_only
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ordo.db").write_bytes(b"not a database at all, but long enough to be looked at" * 20)
 
@@ -109,6 +116,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         asyncio.run(attempt())
 
 
+@pytest.mark.sqlite_only
 async def test_an_older_database_is_upgraded_after_a_backup(tmp_path: Path) -> None:
     from ordo_cli.store import migrating
 
@@ -143,6 +151,7 @@ async def test_an_older_database_is_upgraded_after_a_backup(tmp_path: Path) -> N
         assert await store.faults() == []
 
 
+@pytest.mark.sqlite_only
 def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     from ordo_cli.store import migrating
 
@@ -177,8 +186,10 @@ def test_first_starts_at_once_make_one_installation(tmp_path: Path) -> None:
     line.join_thread()
 
 
+@pytest.mark.sqlite_only
 async def test_every_promise_of_durability_is_set(tmp_path: Path) -> None:
     async with opened(tmp_path / "ordo.db") as store:
+        assert isinstance(store.database, SqliteDatabase)
         said = await store.database.call(
             lambda connection: {
                 name: connection.execute(f"PRAGMA {name}").fetchone()[0]

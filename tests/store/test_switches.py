@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
 from ordo_cli.domain.errors import Invalid, NotFound
 from ordo_cli.domain.kill import GLOBAL, Level, Scope, ScopeKind
-from ordo_cli.store.driver import run_now
+from ordo_cli.store.now import run_now
 from ordo_cli.store.switches import engage_body, names_something
+from tests.backends import Backend
 from tests.fakes import MONDAY_NOON, FakeClock
 from tests.store.making import opened
 
@@ -49,11 +51,12 @@ async def test_a_scope_never_touched_is_released_at_epoch_nothing(tmp_path: Path
         assert (switch.engaged, switch.epoch, await store.switches.all()) == (False, 0, [])
 
 
-async def test_a_press_without_an_event_loop_is_the_same_press(tmp_path: Path) -> None:
-    path = str(tmp_path / "ordo.db")
+async def test_a_press_without_an_event_loop_is_the_same_press(tmp_path: Path, backend: Backend) -> None:
+    path = backend.where(tmp_path / "ordo.db")
     async with opened(tmp_path / "ordo.db") as store:
         await store.accounts.add(ALICE)
-        assert run_now(path, engage_body("account", "alice", 2, "phone", "cli", MONDAY_NOON.timestamp())) == 0
+        press = engage_body("account", "alice", 2, "phone", "cli", MONDAY_NOON.timestamp())
+        assert await asyncio.to_thread(run_now, path, press) == 0
         (switch,) = await store.switches.all()
         assert switch.scope == Scope(ScopeKind.ACCOUNT, "alice")
         assert (switch.level, switch.reason, switch.actor, switch.changed_at) == (2, "phone", "cli", MONDAY_NOON)
@@ -73,10 +76,13 @@ async def test_a_press_without_an_event_loop_is_the_same_press(tmp_path: Path) -
         ("group", "fam", False),
     ],
 )
-async def test_a_scope_names_something_or_not(tmp_path: Path, kind: str, name: str, there: bool) -> None:
+async def test_a_scope_names_something_or_not(
+    tmp_path: Path, backend: Backend, kind: str, name: str, there: bool
+) -> None:
     async with opened(tmp_path / "ordo.db") as store:
         await store.accounts.add(ALICE)
-    assert run_now(str(tmp_path / "ordo.db"), names_something(kind, name)) is there
+    path = backend.where(tmp_path / "ordo.db")
+    assert await asyncio.to_thread(run_now, path, names_something(kind, name)) is there
 
 
 async def test_accounts_are_kept_changed_and_forgotten_each_with_its_row(tmp_path: Path) -> None:

@@ -8,17 +8,19 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")  # in the order of its bytes, as in SQLite
+
 
 def upgrade() -> None:
-    op.add_column("fanouts", sa.Column("request_id", sa.Text(), nullable=True))
+    op.add_column("fanouts", sa.Column("request_id", TEXT, nullable=True))
     op.create_table(
         "tokens",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("scopes", sa.Text(), nullable=False),
-        sa.Column("accounts", sa.Text(), nullable=True),
-        sa.Column("max_value", sa.Text(), nullable=True),
+        sa.Column("scopes", TEXT, nullable=False),
+        sa.Column("accounts", TEXT, nullable=True),
+        sa.Column("max_value", TEXT, nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("last_used_at", sa.BigInteger(), nullable=True),
@@ -35,7 +37,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "sessions",
-        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
@@ -43,10 +45,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "challenges",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("account", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("prompt", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("prompt", TEXT, nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
