@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from ordo_cli.api import accounts, audit, fanouts, kill, legs, login, metrics, orders, portfolio, problems, status
 from ordo_cli.api.flights import Flights
 from ordo_cli.api.guard import Guard
+from ordo_cli.api.limits import Limits
 from ordo_cli.api.settings import PREFIX, Settings
 from ordo_cli.desk import Desk
 from ordo_cli.services.orders import GRACE
@@ -49,6 +50,7 @@ def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = N
         responses=problems.documented(400, 401, 403, 422, 429, 500, 503),
     )
     app.state.desk, app.state.settings, app.state.flights = desk, settings, Flights()
+    app.state.limits = Limits(desk, settings.rate)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)

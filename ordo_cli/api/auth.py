@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ordo_cli.api.flights import Flights
+from ordo_cli.api.guard import KILL
 from ordo_cli.api.problems import Stopping, Unauthenticated
 from ordo_cli.desk import Desk
 from ordo_cli.services import tokens
@@ -24,6 +25,9 @@ async def desk_of(request: Request, given: Annotated[HTTPAuthorizationCredential
     who = await tokens.authenticate(desk, given.credentials)
     if who is None:
         raise Unauthenticated("this token is not valid here, or not any more", hint=HINT)
+    request.state.actor = who.actor
+    if request.method != "POST" or request.scope["path"] != KILL:
+        await request.app.state.limits.count(who.actor)
     return desk.acting_as(who.actor, who.rights, request.state.request_id)
 
 

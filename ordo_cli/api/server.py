@@ -18,7 +18,7 @@ from ordo_cli import log
 from ordo_cli.api.app import LANDING, make_app
 from ordo_cli.api.meters import telling
 from ordo_cli.api.metrics import Counted
-from ordo_cli.api.protocol import Protocol
+from ordo_cli.api.protocol import patient
 from ordo_cli.api.settings import Settings
 from ordo_cli.desk import Desk, open_desk
 from ordo_cli.domain.kill import GLOBAL
@@ -75,7 +75,7 @@ class Server(uvicorn.Server):
 def _config(app: FastAPI, tls: ssl.SSLContext | None, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=Protocol,
+        http=patient(settings.patience),
         ws="none",
         lifespan="on",
         interface="asgi3",

@@ -23,11 +23,18 @@ class Settings:
     allow_hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    rate: int = 500  # requests a second of one token; 0 is no limit
+    patience: float = 10.0  # seconds in which the head of a request has to arrive, and then its body
 
     @property
     def loopback(self) -> bool:
         """Only this machine can reach it."""
         return self.socket is not None or self.host in LOOPBACK
+
+    @property
+    def rate_of_address(self) -> int:
+        """Requests a second of one address: more than of a token, since several may be used behind it."""
+        return 2 * self.rate
 
     @property
     def tls(self) -> bool:

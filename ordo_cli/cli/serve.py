@@ -38,6 +38,12 @@ def serve(
         list[str] | None,
         typer.Option("--origin", metavar="O", help="A web page that may call, e.g. https://desk.example"),
     ] = None,
+    rate: Annotated[
+        int, typer.Option("--rate", metavar="N", min=0, help="Requests a second that one token may make; 0 is any")
+    ] = 500,
+    patience: Annotated[
+        float, typer.Option("--patience", metavar="S", min=0.1, help="Seconds that a request may take to arrive")
+    ] = 10.0,
     trusted_proxy: Annotated[
         list[str] | None, typer.Option("--trusted-proxy", metavar="A", help="Whose X-Forwarded-For is believed")
     ] = None,
@@ -61,6 +67,8 @@ def serve(
         allow_hosts=tuple(allow_host or ()),
         origins=tuple(origin or ()),
         trusted_proxies=tuple(trusted_proxy or ()),
+        rate=rate,
+        patience=patience,
     )
     with together(os.environ) if workers > 1 else nullcontext():  # before anything of Prometheus is imported
         _serve(door.home(), settings)

@@ -97,7 +97,17 @@ async def _accounts(server: Loopback, home: Path, count: int) -> None:
 @contextmanager
 def _running(env: dict[str, str], token: str, home: Path, *more: str) -> Iterator[Served]:
     port = free_port()
-    command = [sys.executable, "-m", "tests.benchmarks.ordo_with_loopback", "serve", "--port", str(port), *more]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.ordo_with_loopback",
+        "serve",
+        "--port",
+        str(port),
+        "--rate",
+        "0",
+        *more,
+    ]
     began = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     try:
