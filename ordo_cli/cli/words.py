@@ -193,6 +193,8 @@ OPTIONS: dict[str, dict[str, str]] = {
         "--workers": "?",
         "--allow-host": "?",
         "--origin": "?",
+        "--rate": "?",
+        "--patience": "?",
         "--trusted-proxy": "account",
     },
     "token create": {

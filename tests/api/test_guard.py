@@ -34,8 +34,8 @@ def impatient(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         b"",
         b"GET /api/v1/fanouts HT",
         b"GET /api/v1/fanouts HTTP/1.1\r\nHost: localhost\r\nX-A: b",
-        b"POST /api/v1/kill HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
-        b"{",
+        b"POST /api/v1/kill HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9"
+        b"\r\n\r\n{",
     ],
     ids=["says nothing", "stops in the line", "stops in a header", "stops in the body"],
 )
