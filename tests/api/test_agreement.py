@@ -33,6 +33,7 @@ class Pair:
 
 RUN = "id created_at tag broker_order_id latency_ms placed_at traded_at trade_id"
 ORDER = f"{RUN} leg fanout sent_at answered_at at key"
+MOVES = "at high low volume"
 PRESS = "quiet_ms epoch changed_at actor seq"
 
 PAIRS = [
@@ -65,7 +66,7 @@ PAIRS = [
     Pair("funds dave", "GET", "/funds", query={"target": "dave"}),
     Pair("orders alice", "GET", "/orders", query={"target": "alice"}),
     Pair("trades @family", "GET", "/trades", query={"target": "@family"}),
-    Pair("quote NSE:INFY NSE:NOPE", "GET", "/quotes", changing="at", query={"instrument": ["NSE:INFY", "NSE:NOPE"]}),
+    Pair("quote NSE:INFY NSE:NOPE", "GET", "/quotes", changing=MOVES, query={"instrument": ["NSE:INFY", "NSE:NOPE"]}),
     Pair("account list", "GET", "/accounts"),
     Pair("login alice", "POST", "/accounts/{alice}/login", one=True),
     Pair("login out alice", "DELETE", "/accounts/{alice}/session", one=True),
