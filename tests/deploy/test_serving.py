@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ordo_cli.deploy import start
@@ -142,3 +143,26 @@ def test_whichever_worker_is_asked_tells_of_all(home: Path) -> None:
         assert {page["ordo_fanout_seconds_count"] for page in pages} == {12}
         assert {page["ordo_replays_total"] for page in pages} == {1}
         assert {page["ordo_unknown_legs"] for page in pages} == {0}
+        assert all(page["ordo_commit_seconds_count"] >= 12 for page in pages)
+
+
+def test_spans_of_a_request_and_its_legs_reach_a_collector(
+    home: Path, collector: tuple[str, list[tuple[str, bytes]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, given = collector
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
+    with started(home) as server, client(home, server, "token") as trader:
+        place(trader, 1)
+    spans = [
+        span
+        for _, body in given
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+    legs = [span for span in spans if span.name == "leg"]
+    [request] = [span for span in spans if span.name == "POST /api/v1/orders"]
+    assert len(legs) == 2
+    assert {leg.trace_id for leg in legs} == {request.trace_id}
+    assert not [name for name in (b"alice", b"bob", b"first-start") if any(name in body for _, body in given)]
