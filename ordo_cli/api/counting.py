@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 
+NAME = "ordo-metrics"
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 MEMORY = "/dev/shm"  # noqa: S108  a folder of our own is made in it, which nobody else may enter
 """Counters are mapped files: on a disk that is full, writing one would end the process. Memory is not the disk."""
@@ -20,7 +21,7 @@ def together(environ: MutableMapping[str, str]) -> Iterator[str]:
     One that is named there already is used and emptied, and stays.
     """
     given = environ.get(VARIABLE)
-    folder = given or tempfile.mkdtemp(prefix="ordo-metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
+    folder = given or _new(MEMORY if os.access(MEMORY, os.W_OK) else tempfile.gettempdir())
     try:
         _empty(folder)
         environ[VARIABLE] = folder
@@ -29,6 +30,25 @@ def together(environ: MutableMapping[str, str]) -> Iterator[str]:
         if not given:
             environ.pop(VARIABLE, None)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new(parent: str) -> str:
+    """A folder named after this process. Those of servers that were killed go first: they hold memory for nobody."""
+    for name in os.listdir(parent):
+        number = name.removeprefix(f"{NAME}-").partition("-")[0]
+        if name.startswith(f"{NAME}-") and number.isdecimal() and not _runs(int(number)):
+            shutil.rmtree(os.path.join(parent, name), ignore_errors=True)  # another user's stays, as it must
+    return tempfile.mkdtemp(prefix=f"{NAME}-{os.getpid()}-", dir=parent)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _empty(folder: str) -> None:

@@ -225,6 +225,27 @@ def test_whichever_worker_is_asked_tells_what_all_counted_since_the_start(monkey
     assert VARIABLE not in os.environ
 
 
+KILLED = """
+import os, signal
+from ordo_cli.api.counting import together
+with together(os.environ) as folder:
+    print(folder, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_server_left_goes_at_the_next_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    done = subprocess.run([sys.executable, "-c", KILLED], cwd=ROOT, capture_output=True, text=True)
+    left = done.stdout.strip()
+    assert os.path.isdir(left)
+    with together(os.environ) as folder:
+        assert not os.path.exists(left)
+        with together({}) as beside:
+            assert os.path.isdir(folder), "the server that runs keeps its own"
+            assert beside != folder
+
+
 def test_the_folder_of_the_workers_is_private_and_empty_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
