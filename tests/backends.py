@@ -101,11 +101,12 @@ class Backend:
 
 
 def parametrized(metafunc: pytest.Metafunc, *signs: str) -> None:
-    """Run a test on both, if it opens a database: if it has one of these fixtures. `sqlite_only` says what does not."""
+    """Run a test on both, if it opens a database: if it has one of these fixtures, and no mark for one alone."""
     if "backend" not in metafunc.fixturenames:
         return
-    both = metafunc.definition.get_closest_marker("sqlite_only") is None and set(signs) & set(metafunc.fixturenames)
-    metafunc.parametrize("backend", [SQLITE, POSTGRESQL] if both else [SQLITE], indirect=True, ids=str)
+    only = {name for name in (SQLITE, POSTGRESQL) if metafunc.definition.get_closest_marker(f"{name}_only")}
+    on = only or ([SQLITE, POSTGRESQL] if set(signs) & set(metafunc.fixturenames) else [SQLITE])
+    metafunc.parametrize("backend", on, indirect=True, ids=str)
 
 
 def lent(name: str, test: str, patch: pytest.MonkeyPatch) -> Iterator[Backend]:

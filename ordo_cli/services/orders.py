@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial
@@ -11,10 +11,10 @@ from typing import Any
 
 from ordo_cli.cache import Wakes, channel_of
 from ordo_cli.desk import Desk
-from ordo_cli.domain.accounts import Account, Target
+from ordo_cli.domain.accounts import Account, AccountId, Target
 from ordo_cli.domain.errors import LimitExceeded, OrdoError, StoreFailed
 from ordo_cli.domain.fanouts import FanOut, Fate, Outcome, fate
-from ordo_cli.domain.legs import Leg, Purpose, Submission
+from ordo_cli.domain.legs import Block, Leg, Problem, Purpose, Submission
 from ordo_cli.domain.orders import OrderIntent, OrderType, Side
 from ordo_cli.domain.portfolio import Position
 from ordo_cli.domain.tokens import TokenScope
@@ -90,7 +90,7 @@ async def place(
         raise
     windows = None if request.allow_duplicate or request.purpose is Purpose.CLOSE else planning.windows(desk, plan)
     desk.failpoint("planned")
-    fan_out = await desk.store.journal.open(planning.draft(desk, plan, key, fingerprint), duplicate_window=windows)
+    fan_out = await _written_down(desk, planning.draft(desk, plan, key, fingerprint), windows)
     desk.failpoint("opened")
     show(fan_out)
     if fan_out.replayed:
@@ -104,6 +104,19 @@ async def place(
             await cancelling.cancel_fan_out(desk, after.id)
             after = await desk.store.journal.fan_out(fan_out.id)
     return after
+
+
+async def _written_down(desk: Desk, draft: FanOut, windows: Mapping[AccountId, float] | None) -> FanOut:
+    """The fan-out as the journal took it. Raises StoreFailed, and then nothing of it can be sent by anybody."""
+    try:
+        return await desk.store.journal.open(draft, duplicate_window=windows)
+    except StoreFailed as failure:
+        with suppress(OrdoError):  # it may be there all the same, after a commit that lost its connection
+            lost = Problem(Block.STORE, failure.message, failure.hint)
+            there = await desk.store.journal.replay(draft.principal, draft.verb, draft.key, draft.fingerprint)
+            for leg in there.legs if there is not None and there.id == draft.id else ():
+                await desk.store.journal.move(leg.id, lambda now: now.to(Submission.BLOCKED, problem=lost))
+        raise
 
 
 def _doubtful(leg: Leg) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -352,7 +352,16 @@ async def _give_up(desk: Desk, leg: Leg, block: Block, error: Exception, watch: 
         leg = await _record(desk, replace(leg, problem=None), _unsent)
         if _unsaved(leg):
             return _tell(watch, leg)
-    return _tell(watch, await _record(desk, leg, lambda now: now.to(Submission.BLOCKED, problem=problem)))
+
+    def blocked(now: Leg) -> Leg:
+        return now.to(Submission.BLOCKED, problem=problem)
+
+    if isinstance(error, StoreFailed):
+        with suppress(IllegalMove):
+            return _tell(watch, await _record(desk, leg, blocked))
+        # Its claim is there after all: a commit that lost its connection. Its permit was never made.
+        await _record(desk, leg, _unsent)
+    return _tell(watch, await _record(desk, leg, blocked))
 
 
 async def _abandon(desk: Desk, leg: Leg, watch: Watch) -> None:

@@ -28,10 +28,10 @@ ROOMY = RateLimits(per_second=1000, kept_for_cancels=0)
 
 
 @asynccontextmanager
-async def opened(path: Path, clock: FakeClock | None = None, **more: Any) -> AsyncIterator[Store]:
+async def opened(path: Path | str, clock: FakeClock | None = None, **more: Any) -> AsyncIterator[Store]:
     given: dict[str, Any] = {"chance": SystemChance(), "disk": SystemDisk(), "actor": "tester", "owner": OWNER} | more
     """A store at this path, or in its PostgreSQL schema where the test runs on that."""
-    where = postgres.url_of(path) if postgres.FAMILY in os.environ else str(path)
+    where = str(path) if isinstance(path, str) or postgres.FAMILY not in os.environ else postgres.url_of(path)
     async with open_store(where, clock=clock or FakeClock(), **given) as store:
         yield store
 
