@@ -97,6 +97,10 @@ async def answer(desk: Desk, name: str, text: str, challenge: str | None = None)
             step = await login.answer(account, credentials, desk.lines.tools(account), state, given)
         except OrdoError as error:
             raise await _after_refusal(desk, asked, error, given) from None
+        except Exception as error:  # its words may quote the answer, so none of them go anywhere
+            log.get(__name__).error("login_failed", account=account.id, error=type(error).__name__)
+            lost = NoAnswer(f"what the broker said was not understood ({type(error).__name__})")
+            raise await _after_refusal(desk, asked, lost, given) from None
         return await _taken(desk, account, step)
 
 

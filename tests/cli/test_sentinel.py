@@ -197,3 +197,46 @@ def test_the_prompt_shows_nothing_of_what_is_typed(stage: Stage) -> None:
     terminal.close()
     assert terminal.exitstatus == 0
     assert "added alice" in stage.said
+
+
+def log_in(stage: Stage, name: str, *groups: str) -> None:
+    more = [word for group in ("login", *groups) for word in ("--group", group)]
+    assert add(stage, name, None, *more) == 0
+    assert stage.ordo("login", name, "--json") == 4
+
+
+def test_answers_that_lead_nowhere(stage: Stage) -> None:
+    log_in(stage, "alice")
+    log_in(stage, "bob", "buggy")
+    for form in ((), ("--json",)):
+        assert stage.ordo("login", "otp", "alice", "--otp-stdin", *form, given=f"wrong{stage.mark()}") == 4
+    assert stage.ordo("login", "otp", "bob", "--otp-stdin", given=stage.mark()) == 4
+    assert stage.ordo("login", "otp", "alice", "--otp-stdin", given=f"{stage.mark()}\x1b[2J") == 2
+    assert stage.ordo("login", "otp", "alice", "--otp-stdin", given=stage.mark() * 300) == 2
+    (stage.folder / "phrase").write_text("another phrase\n")
+    assert stage.ordo("login", "otp", "alice", "--otp-stdin", given=stage.mark()) == 1
+    assert stage.ordo("audit", "show", "--json") == 0
+
+
+def test_the_life_of_a_session(stage: Stage) -> None:
+    log_in(stage, "alice")
+    assert stage.ordo("login", "otp", "alice", "--otp-command", f"echo {stage.mark()}") == 0
+    for words in (("login", "status", "--json"), ("status", "--json"), ("doctor",), ("login", "alice")):
+        assert stage.ordo(*words) == 0, words
+    assert stage.ordo("positions", "alice") != 0  # acme is not there, though the session is
+    assert stage.ordo("buy", "NSE:INFY", "--qty", "1", "--limit", "1500", "--to", "alice", "--yes") != 0
+    assert stage.ordo("db", "backup", str(stage.folder / "copy.db")) == 0
+    assert stage.ordo("login", "out", "alice") == 6
+
+
+def test_a_session_that_was_changed_or_is_over(stage: Stage) -> None:
+    log_in(stage, "carol", "forgetful")
+    assert stage.ordo("login", "otp", "carol", "--otp-stdin", given=stage.mark()) == 0
+    with closing(sqlite3.connect(stage.home / "ordo.db")) as database:
+        database.execute("UPDATE sessions SET sealed = substr(sealed, 1, 60)")
+        database.commit()
+    assert stage.ordo("positions", "carol") == 4
+    assert stage.ordo("login", "carol", "--json") == 4
+    assert stage.ordo("login", "otp", "carol", "--otp-stdin", given=stage.mark()) == 0
+    assert stage.ordo("login", "carol") == 4  # acme has forgotten it
+    assert stage.ordo("account", "remove", "carol", "--yes") == 0

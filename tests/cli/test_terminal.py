@@ -240,3 +240,35 @@ def test_ctrl_c_leaves_what_only_reads(slow: Run, terminal: Spawn, names: dict[s
     seen.wait_for("open")
     seen.child.sendintr()
     assert seen.end() in (8, 130)
+
+
+def test_a_login_asks_for_what_the_broker_asks_unseen_and_again_after_a_mistake(
+    cli: Run, homed: Path, terminal: Spawn
+) -> None:
+    for name in ("olga", "otto"):
+        assert cli(f"account add {name} --broker paper --behaviour otp").code == 0
+    seen = terminal("login olga otto")
+    typed = []
+    for name in ("olga", "otto"):
+        seen.wait_for(f"otp of {name}: ")
+        code = (homed / "paper-phone" / f"{name}.txt").read_text().splitlines()[-1]
+        typed += ["wrong-code", code]
+        seen.child.waitnoecho()
+        seen.child.sendline("wrong-code")
+        seen.wait_for("2 more tries")
+        seen.wait_for(f"otp of {name}: ")
+        seen.child.waitnoecho()
+        seen.child.sendline(code)
+    assert seen.end() == 0, seen.screen
+    assert not [text for text in typed if text in seen.raw]
+    assert re.search(r"otto +paper +live", seen.screen)
+
+
+def test_who_leaves_a_login_leaves_the_question_behind(cli: Run, terminal: Spawn) -> None:
+    assert cli("account add olga --broker paper --behaviour otp").code == 0
+    seen = terminal("login olga")
+    seen.wait_for("otp of olga: ")
+    seen.child.waitnoecho()
+    seen.child.sendintr()
+    assert seen.end() == 130, seen.screen
+    assert cli("login status olga --json").told[0]["session"] == "waiting"

@@ -180,6 +180,14 @@ async def test_what_a_broker_says_does_not_repeat_the_code(desk: Desk, joins: Jo
     assert said.reason == "BLOCKED"
 
 
+async def test_a_bug_of_an_adapter_does_not_quote_the_code_either(desk: Desk, joins: Joins) -> None:
+    await joins("alice", asks(), ValueError(f"invalid literal for int(): '{CODE}'"))
+    await login.start(desk, ALICE)
+    said = await refusal(login.answer(desk, "alice", CODE))
+    assert said.message == "the login of alice came to nothing: what the broker said was not understood (ValueError)"
+    assert said.__suppress_context__
+
+
 @pytest.mark.parametrize("text", ["", "  \n", "a\x1bb", "9" * 5000])
 async def test_what_can_be_no_answer_is_refused_before_it_counts(desk: Desk, joins: Joins, text: str) -> None:
     alice = await joins("alice", asks())
