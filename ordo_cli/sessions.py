@@ -35,11 +35,12 @@ class Sessions:
         self._locks, self._clock, self._chance = locks, clock, chance
         self._sealer: Seals | None = None
         self._until: dict[AccountId, datetime] = {}
+        self._reading: asyncio.Task[dict[AccountId, KeptSession]] | None = None
 
     def over(self, rows: Rows) -> Sessions:
         """The same, with changes written down under the name of whoever these rows belong to."""
         other = copy(self)  # what is known of keys and expiry goes along
-        other._rows = rows
+        other._rows, other._reading = rows, None
         return other
 
     @property
@@ -52,13 +53,21 @@ class Sessions:
 
     async def row(self, account: AccountId) -> KeptSession:
         """The account's session as it is stored. Raises SessionNeeded when there is none that lasts."""
-        kept = await self._rows.of(account)
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(self._read())
+        kept = (await asyncio.shield(self._reading)).get(account)
         if kept is None:
             self._until.pop(account, None)
             raise SessionNeeded(f"{account} is not logged in", hint=f"ordo login {account}")
         self._until[account] = kept.expires_at
         self.still(account)
         return kept
+
+    async def _read(self) -> dict[AccountId, KeptSession]:
+        """All of them, once for everybody who asks in the same turn of the loop: a fan-out asks for each leg."""
+        await asyncio.sleep(0)
+        self._reading = None  # whoever asks from here on may know of something newer
+        return await self._rows.all()
 
     def not_needed(self, account: AccountId) -> None:
         """This account needs no session, whatever it needed before."""

@@ -7,7 +7,7 @@ used once, and a process that dies halfway leaves a login that has to be started
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from ordo_cli import log
@@ -83,7 +83,6 @@ async def answer(desk: Desk, name: str, text: str, challenge: str | None = None)
     """
     account, login = await _one(desk, name)
     given = check_answer(text)
-    log.hide(given)
     async with _alone(desk, account):
         asked = await pending(desk, account.id)
         if challenge is not None and challenge != asked.id:
@@ -94,13 +93,10 @@ async def answer(desk: Desk, name: str, text: str, challenge: str | None = None)
         await desk.store.sessions.claim(asked)
         desk.failpoint("login_claimed")
         try:
-            step = await login.answer(account, credentials, desk.lines.tools(account), state, given)
+            tools = desk.lines.tools(account)
+            step = await _discreet(login.answer(account, credentials, tools, state, given), credentials, given)
         except OrdoError as error:
-            raise await _after_refusal(desk, asked, error, given) from None
-        except Exception as error:  # its words may quote the answer, so none of them go anywhere
-            log.get(__name__).error("login_failed", account=account.id, error=type(error).__name__)
-            lost = NoAnswer(f"what the broker said was not understood ({type(error).__name__})")
-            raise await _after_refusal(desk, asked, lost, given) from None
+            raise await _after_refusal(desk, asked, error) from None
         return await _taken(desk, account, step)
 
 
@@ -144,8 +140,8 @@ async def _each(
             return await work(desk, account, login)
         except OrdoError as error:
             problem = Problem.of(error)
-        except Exception as error:  # one adapter's bug must not keep the others from logging in
-            log.get(__name__).error("login_failed", account=account.id, error=type(error).__name__)
+        except Exception as error:  # one account's bug must not keep the others from logging in
+            log.get(__name__).exception("login_failed", account=account.id)
             problem = Problem("bug", f"its login failed ({type(error).__name__})", "this is a bug in ordo; report it")
         return replace(await _standing(desk, account), problem=problem)
 
@@ -164,7 +160,8 @@ async def _started(desk: Desk, account: Account, login: Login) -> LoginState:
             return now
         await desk.sessions.prepare()
         credentials = await desk.lines.credentials(account)
-        return await _taken(desk, account, await login.start(account, credentials, desk.lines.tools(account)))
+        step = await _discreet(login.start(account, credentials, desk.lines.tools(account)), credentials)
+        return await _taken(desk, account, step)
 
 
 async def _probed(desk: Desk, account: Account, login: Login) -> OrdoError | None:
@@ -172,7 +169,8 @@ async def _probed(desk: Desk, account: Account, login: Login) -> OrdoError | Non
     try:
         session = await desk.sessions.opened(await desk.sessions.row(account.id))
         credentials = await desk.lines.credentials(account)
-        await login.probe(account, credentials, desk.lines.tools(account), session)
+        probing = login.probe(account, credentials, desk.lines.tools(account), session)
+        await _discreet(probing, credentials, *session.token.values())
     except (SessionNeeded, SessionExpired) as error:
         await desk.store.sessions.forget(account.id, "found to be over")
         return SessionNeeded(error.message, hint=error.hint)
@@ -189,7 +187,8 @@ async def _ended(desk: Desk, account: Account, login: Login) -> LoginState:
             try:
                 session = await desk.sessions.opened(kept)
                 credentials = await desk.lines.credentials(account)
-                await login.logout(account, credentials, desk.lines.tools(account), session)
+                ending = login.logout(account, credentials, desk.lines.tools(account), session)
+                await _discreet(ending, credentials, *session.token.values())
             except OrdoError as error:
                 hint = "ordo has forgotten it; at the broker it lives on until it expires"
                 problem = Problem(error.reason, f"the broker was not told: {error.message}", hint)
@@ -204,13 +203,29 @@ async def _taken(desk: Desk, account: Account, step: BrokerSession | Challenge) 
     return standing_of(desk, account, None, await desk.sessions.ask(account.id, step))
 
 
-async def _after_refusal(desk: Desk, asked: KeptChallenge, error: OrdoError, given: str) -> OrdoError:
+async def _discreet[T](step: Awaitable[T], credentials: Mapping[str, str], *secrets: str) -> T:
+    """What an adapter comes to. Whatever it raises repeats nothing that it was told, a bug of its own included."""
+    try:
+        return await step
+    except OrdoError as error:
+        message, hint = error.message, error.hint or ""
+        for secret in (*credentials.values(), *secrets):
+            if len(secret) > 3:
+                message, hint = message.replace(secret, "…"), hint.replace(secret, "…")
+        raise type(error)(message, hint=hint or None, code=error.reason) from None
+    except Exception as error:
+        kind = type(error).__name__
+        log.get(__name__).error("login_failed", error=kind)
+        message = f"what the broker said was not understood ({kind})"
+        raise NoAnswer(message, hint="this is a bug in ordo; please report it", code="bug") from None
+
+
+async def _after_refusal(desk: Desk, asked: KeptChallenge, error: OrdoError) -> OrdoError:
     """Write down where an answer led that led nowhere; what its user is told."""
-    rows, left = desk.store.sessions, asked.attempts_left - 1
-    message = error.message.replace(given, "…") if len(given) > 3 else error.message
+    rows, left, message = desk.store.sessions, asked.attempts_left - 1, error.message
     if isinstance(error, Unreachable):
         await rows.refused(asked, error.reason, again=True, counted=False)
-        return Unreachable(message, hint=error.hint, code=error.reason)
+        return error
     if isinstance(error, Rejected) and error.reason == WRONG_ANSWER and left > 0:
         await rows.refused(asked, error.reason, again=True)
         hint = f"{left} more {'try' if left == 1 else 'tries'}: ordo login otp {asked.account}"

@@ -186,6 +186,17 @@ async def test_a_bug_of_an_adapter_does_not_quote_the_code_either(desk: Desk, jo
     said = await refusal(login.answer(desk, "alice", CODE))
     assert said.message == "the login of alice came to nothing: what the broker said was not understood (ValueError)"
     assert said.__suppress_context__
+    assert said.reason == "bug"
+
+
+async def test_what_a_broker_says_does_not_repeat_a_token_either(desk: Desk, joins: Joins) -> None:
+    alice = await joins("alice", lives(token="token-marked"))
+    await login.start(desk, ALICE)
+    alice.probed = NoAnswer("token-marked was not confirmed")
+    alice.ended = KeyError("token-marked")
+    for found in (*await login.start(desk, ALICE), *await login.out(desk, ALICE)):
+        assert found.problem is not None
+        assert "marked" not in str(found.problem)
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "a\x1bb", "9" * 5000])
