@@ -33,6 +33,7 @@ Environment. A flag outranks a variable, a variable outranks config.toml, that o
   ORDO_HOME                everything in one folder: config, data, run files, logs
   ORDO_OTP_<ACCOUNT>       the answer that a broker asks for at a login (a-b is ORDO_OTP_A_B); see ordo login otp --help
   ORDO_<TABLE>__<NAME>     any setting: ORDO_LIMITS__VALUE_ORDER_MAX=50000, ORDO_SENDING__READ_TIMEOUT=10
+  OTEL_EXPORTER_OTLP_ENDPOINT   where `ordo serve` sends spans, with the extra otel
   NO_COLOR                 no colours
   TERM=dumb                no colours, no live table
   COLUMNS                  the width of tables

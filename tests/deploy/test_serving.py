@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -110,6 +111,9 @@ def test_the_first_start_serves_two_paper_accounts_and_two_tokens(home: Path) ->
         with httpx.Client(base_url=url) as stranger, pytest.raises(httpx.ConnectError, match="certificate"):
             stranger.get("/healthz")
     assert (home / "token").stat().st_mode & 0o777 == 0o600
+    told = re.findall(r"/data/([\w./-]+\w)", (ROOT / "README.md").read_text())
+    assert told
+    assert [path for path in told if not (home / path).is_file()] == []
 
 
 def test_a_second_start_makes_nothing_anew_but_a_token_whose_file_was_lost(home: Path) -> None:
