@@ -89,6 +89,9 @@ def test_a_fan_out_is_the_one_in_the_contract() -> None:
                 "latency_ms": 3.142,
                 "evidence": "response",
                 "cancel": "none",
+                "attempt": 0,
+                "sent_at": "2026-11-22T09:15:00.123Z",
+                "answered_at": None,
                 "problem": None,
             }
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -106,13 +107,7 @@ def edit(
 @app.command("list", epilog="Example: ordo account list --json")
 def list_(as_json: Json = False, as_csv: Csv = False) -> None:
     """Every account with its broker, groups and weight."""
-
-    async def work(desk: Desk) -> list[tuple[Account, Any]]:
-        from ordo_cli.services import accounts
-
-        return await accounts.everyone(desk)
-
-    found = door.run(work, reading=True)
+    found = door.operate(lambda operations: operations.accounts(), reading=True)
     names = ("account", "broker", "mode", "groups", "weight", "enabled", "behaviours")
     rows = [(it.id, it.broker, mode, it.groups, _weight(it), it.enabled, it.behaviours) for it, mode in found]
     door.answer(
@@ -237,7 +232,7 @@ def _shown(found: Described, as_json: bool) -> Any:
     return schemas.account_shown(found)
 
 
-def _listed(found: list[tuple[Account, Any]], as_json: bool) -> Any:
+def _listed(found: Sequence[tuple[Account, Any]], as_json: bool) -> Any:
     if not as_json:
         return None
     from ordo_cli import schemas  # pydantic, 45 ms; only for --json

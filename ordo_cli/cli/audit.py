@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,13 +41,7 @@ def show_rows(
 ) -> None:
     """Who did what, when, and how it is known: the latest rows, oldest first."""
     start = None if since is None else _moment(since)
-
-    async def work(desk: Desk) -> list[Line]:
-        from ordo_cli.services import audit
-
-        return await audit.rows(desk, kind=kind, fan_out=fan_out, leg=leg, since=start, limit=limit)
-
-    lines = door.run(work, reading=True)
+    lines = door.operate(lambda operations: operations.audit(kind, fan_out, leg, start, limit), reading=True)
     door.answer(
         "audit show",
         _json(lines) if as_json else None,
@@ -135,7 +130,7 @@ def _moment(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _json(lines: list[Line]) -> object:
+def _json(lines: Sequence[Line]) -> object:
     from ordo_cli import schemas  # pydantic, 45 ms; only for --json
 
     return [schemas.audit_row(line) for line in lines]

@@ -19,7 +19,9 @@ from ordo_cli.domain.moments import moment_text
 from ordo_cli.domain.money import text_of
 
 if TYPE_CHECKING:
+    from ordo_cli.cli.operations import Operations
     from ordo_cli.desk import Desk
+    from ordo_cli.press import Outcome, Press
 
 __all__ = [
     "DONE",
@@ -55,6 +57,29 @@ def run[T](work: Callable[[Desk], Awaitable[T]], *, reading: bool = False) -> T:
 
     current().reading = reading
     return asyncio.run(supervised(work, home(), reading, current()))
+
+
+def operate[T](work: Callable[[Operations], Awaitable[T]], *, reading: bool = False) -> T:
+    """Do the work where the user wants it done: on the desk of this machine, or at the server of `--remote`."""
+    if current().remote:
+        from ordo_cli.cli.remote import at_server
+
+        current().reading = reading
+        return at_server(work, current())
+    from ordo_cli.cli.local import Local
+
+    return run(lambda desk: work(Local(desk)), reading=reading)
+
+
+def engage(asked: Press) -> Outcome:
+    """Press the kill switch there, when the short way of `__main__` has not done it already."""
+    if current().remote:
+        from ordo_cli.cli.remote import engage
+
+        return engage(asked, current())
+    from ordo_cli import press
+
+    return press.engage(home(), asked)
 
 
 def answer(

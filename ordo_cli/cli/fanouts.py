@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,10 +11,10 @@ from ordo_cli.cli import door, show
 from ordo_cli.cli.cancels import answer_cancels
 from ordo_cli.cli.door import Csv, Json
 from ordo_cli.cli.exits import exit_code_of_reconciling
-from ordo_cli.cli.outcomes import answer_fan_out, choice, recent
+from ordo_cli.cli.outcomes import answer_fan_out, choice
 
 if TYPE_CHECKING:
-    from ordo_cli.desk import Desk
+    from ordo_cli.cli.operations import Operations
     from ordo_cli.domain.fanouts import FanOut
     from ordo_cli.services.cancelling import Cancelled
     from ordo_cli.services.orders import Until
@@ -33,7 +34,7 @@ def list_(
     as_csv: Csv = False,
 ) -> None:
     """The newest fan-outs."""
-    found = door.run(lambda desk: recent(desk, limit, account), reading=True)
+    found = door.operate(lambda operations: operations.recent(limit, account), reading=True)
     door.answer(
         "fanout list",
         _json(found) if as_json else None,
@@ -50,11 +51,8 @@ def list_(
 @app.command("show", epilog="Example: ordo fanout show 7f3k --json")
 def show_(fan_out_id: Id, as_json: Json = False) -> None:
     """One fan-out with its legs; the exit code says what became of it."""
-    from ordo_cli.services import fanouts
-
-    answer_fan_out(
-        "fanout show", door.run(lambda desk: fanouts.show(desk, fan_out_id), reading=True), "accepted", as_json
-    )
+    fan_out = door.operate(lambda operations: operations.fan_out(fan_out_id), reading=True)
+    answer_fan_out("fanout show", fan_out, "accepted", as_json)
 
 
 @app.command("watch", epilog="Example: ordo fanout watch 7f3k --until filled")
@@ -69,7 +67,7 @@ def watch(
     from ordo_cli.services.orders import Until
 
     end = choice(Until, until, "--until")
-    answer_fan_out("fanout watch", door.run(lambda desk: _watch(desk, fan_out_id, end)), until, as_json)
+    answer_fan_out("fanout watch", door.operate(lambda operations: _watch(operations, fan_out_id, end)), until, as_json)
 
 
 @app.command("reconcile", epilog="Example: ordo fanout reconcile")
@@ -80,7 +78,7 @@ def reconcile(
     as_json: Json = False,
 ) -> None:
     """Look in the brokers' books what became of unsettled legs. Sends nothing."""
-    found = door.run(lambda desk: _reconcile(desk, fan_out_id))
+    found = door.operate(lambda operations: operations.reconcile(fan_out_id))
     door.answer(
         "fanout reconcile",
         _reconciled_json(found) if as_json else None,
@@ -93,33 +91,26 @@ def reconcile(
 @app.command("cancel", epilog="Example: ordo fanout cancel 7f3k")
 def cancel(fan_out_id: Id, as_json: Json = False) -> None:
     """Cancel every leg that still works. Never blocked by the kill switch, and never asks."""
-    answer_cancels("fanout cancel", door.run(lambda desk: _cancel(desk, fan_out_id)), as_json)
+    done = door.operate(lambda operations: _cancel(operations, fan_out_id))
+    answer_cancels("fanout cancel", done, as_json)
 
 
-async def _watch(desk: Desk, fan_out_id: str, until: Until) -> FanOut:
+async def _watch(operations: Operations, fan_out_id: str, until: Until) -> FanOut:
     from ordo_cli.cli.live import Board
-    from ordo_cli.services import fanouts
 
     with Board() as board:
-        async for fan_out in fanouts.watch(desk, fan_out_id, until):
+        async for fan_out in operations.watch(fan_out_id, until):
             board(fan_out)
     return fan_out
 
 
-async def _reconcile(desk: Desk, fan_out_id: str | None) -> Reconciled:
-    from ordo_cli.services import fanouts, reconcile
+async def _cancel(operations: Operations, fan_out_id: str) -> Sequence[Cancelled]:
+    from ordo_cli.services.cancelling import working_legs
 
-    whole = None if fan_out_id is None else (await fanouts.show(desk, fan_out_id)).id
-    return await reconcile.reconcile(desk, fan_out_id=whole)
-
-
-async def _cancel(desk: Desk, fan_out_id: str) -> list[Cancelled]:
-    from ordo_cli.services import cancelling, fanouts
-
-    fan_out = await fanouts.show(desk, fan_out_id)
-    if working := cancelling.working_legs(fan_out):
+    fan_out = await operations.fan_out(fan_out_id)
+    if working := working_legs(fan_out):
         door.banner(fan_out.mode, [leg.account for leg in working])
-    return await cancelling.cancel_fan_out(desk, fan_out.id)
+    return await operations.cancel_fan_out(fan_out)
 
 
 def _row(fan_out: FanOut) -> tuple[object, ...]:
@@ -157,7 +148,7 @@ def _print_reconciled(found: Reconciled) -> None:
         door.say("nothing to settle")
 
 
-def _json(found: list[FanOut]) -> object:
+def _json(found: Sequence[FanOut]) -> object:
     from ordo_cli import schemas  # pydantic, 45 ms; only for --json
 
     return schemas.fan_outs(found)

@@ -34,10 +34,8 @@ def quote(
     as_csv: Csv = False,
 ) -> None:
     """Last price, bid and ask. Example: ordo quote NSE:INFY NSE:TCS"""
-    from ordo_cli.services import instruments as service
-
     names = [parse_instrument(name) for name in instruments]
-    found = door.run(lambda desk: service.quotes(desk, names, account), reading=True)
+    found = door.operate(lambda operations: operations.quotes(names, account), reading=True)
     missing = [name for name in names if name not in found]
     for name in missing:  # said with --json and --csv too
         door.warn(f"no price of {name} is known; try: ordo instrument search {name.symbol}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,7 +62,7 @@ def kill(
     level = Level.FLATTEN if flatten else Level.CANCEL if cancel else Level.BLOCK
     chosen = parse_scope(scope)
     asked = press.Press(chosen.kind.value, chosen.name, int(level), reason)
-    outcome = _pressed.get() or press.engage(door.home(), asked)
+    outcome = _pressed.get() or door.engage(asked)
     if not outcome.known:
         raise NotFound(f"there is no {chosen.kind} {chosen.name}; NOTHING WAS STOPPED", hint="see: ordo account list")
     swept, problem = _sweep(asked, outcome, chosen, level, protective, foreign)
@@ -81,7 +80,7 @@ def kill(
 @app.command("status", epilog="Example: ordo kill status --json")
 def status(as_json: Json = False) -> None:
     """How the switch stands for every scope and account; what cannot be read counts as engaged."""
-    found = door.run(_state, reading=True)
+    found = door.operate(lambda operations: operations.kill_state(), reading=True)
     door.answer(
         "kill status", _state_data(found) if as_json else None, as_json=as_json, text=lambda: _show_state(found)
     )
@@ -103,14 +102,14 @@ def release(
         raise Refused("a release is typed by a person at a terminal", hint=there, code="needs_terminal")
     if scope is not None:
         parse_scope(scope)
-    seen = door.run(_state, reading=True)
+    seen = door.operate(lambda operations: operations.kill_state(), reading=True)
     _show_engaged(seen)
     typed = door.prompt(f"Type the scope to release{f' ({scope})' if scope else ''}", "an answer at a terminal")
     if scope is not None and typed != scope:
         raise Invalid("that is not the scope; it stays engaged", code="declined")
     chosen = parse_scope(typed)
     why = reason if reason is not None else door.prompt("Reason", "--reason")
-    row = door.run(lambda desk: _release(desk, chosen, why, acknowledge or [], seen.stamp))
+    row = door.operate(lambda operations: operations.release(chosen, why, acknowledge or [], seen.stamp))
     door.answer(
         "kill release",
         _row_data(row) if as_json else None,
@@ -134,28 +133,10 @@ def _sweep(
     if level is Level.BLOCK:
         return None, None
     door.say(f"{press.headline(outcome)}; {CLEANING} ({level.name.lower()})")
-
-    async def work(desk: Desk) -> SweepReport:
-        from ordo_cli.services.kill import sweep
-
-        return await sweep(desk, scope, level, include_protective=protective, foreign=foreign)
-
     try:
-        return door.run(work), None
+        return door.operate(lambda operations: operations.sweep(scope, level, asked.reason, protective, foreign)), None
     except OrdoError as error:
         return None, f"the clean-up could not run: {error.message}"
-
-
-async def _state(desk: Desk) -> KillState:
-    from ordo_cli.services.kill import state
-
-    return await state(desk)
-
-
-async def _release(desk: Desk, scope: Scope, reason: str, acknowledged: Sequence[str], stamp: int) -> Switch:
-    from ordo_cli.services.kill import release as let_go
-
-    return await let_go(desk, scope, reason, acknowledged, stamp)
 
 
 async def _drill(desk: Desk) -> Drill:

@@ -10,7 +10,8 @@ import typer
 from ordo_cli.cli import door, leg_rows, preview, show
 from ordo_cli.cli.cancels import answer_cancels
 from ordo_cli.cli.door import Csv, Json, Yes
-from ordo_cli.cli.outcomes import answer_fan_out, choice, recent
+from ordo_cli.cli.outcomes import answer_fan_out, choice
+from ordo_cli.cli.whom import announce
 from ordo_cli.domain.accounts import AccountId, Target, parse_target
 from ordo_cli.domain.allocation import Split
 from ordo_cli.domain.errors import Invalid
@@ -19,12 +20,11 @@ from ordo_cli.domain.money import parse_price, parse_quantity
 from ordo_cli.domain.orders import Changes, OrderIntent, Product, Side, Validity
 
 if TYPE_CHECKING:
-    from ordo_cli.desk import Desk
-    from ordo_cli.domain.fanouts import FanOut, Mode
-    from ordo_cli.domain.legs import Leg, Problem
+    from ordo_cli.cli.operations import Operations
+    from ordo_cli.domain.fanouts import FanOut
+    from ordo_cli.domain.legs import Leg
     from ordo_cli.services.cancelling import Cancelled
-    from ordo_cli.services.planning import PlaceRequest, Preview
-    from ordo_cli.services.portfolio import Booked, Row
+    from ordo_cli.services.planning import PlaceRequest
 
 app = typer.Typer(help="Place, list, show, modify and cancel orders", no_args_is_help=True)
 
@@ -89,38 +89,28 @@ def place(
         intent, more, split, key, on_partial=partial, allow_duplicate=allow_duplicate, confirmed=confirm
     )
     if dry_run:
-        preview.answer(door.run(lambda desk: _preview(desk, request), reading=True), as_json)
+        preview.answer(door.operate(lambda operations: operations.preview(request), reading=True), as_json)
     until = None if wait is None else choice(Until, wait, "--wait")
-    fan_out = door.run(lambda desk: _place(desk, request, yes, until, timeout))
+    fan_out = door.operate(lambda operations: _place(operations, request, yes, until, timeout))
     answer_fan_out("order place", fan_out, str(until or Until.ACCEPTED), as_json)
 
 
-async def _preview(desk: Desk, request: PlaceRequest) -> Preview:
-    from ordo_cli.services import orders
-
-    return await orders.preview(desk, request)
-
-
-async def _place(desk: Desk, request: PlaceRequest, yes: bool, until: Any, timeout: float | None) -> FanOut:
+async def _place(operations: Operations, request: PlaceRequest, yes: bool, until: Any, timeout: float | None) -> FanOut:
     from ordo_cli.cli.live import Board
     from ordo_cli.domain.fanouts import Mode
-    from ordo_cli.services import orders, targets
 
-    accounts = await targets.chosen(desk, request.targets)
-    mode = targets.mode_of(desk, accounts)
-    door.banner(mode, [account.id for account in accounts])
+    mode, accounts = await announce(operations, request.targets)
     if mode is Mode.LIVE and not yes:
-        preview.talk(await orders.preview(desk, request))
+        preview.talk(await operations.preview(request))
         door.confirm("Send this?", yes=False)
     with Board() as board:
-        fan_out = await orders.place(desk, request, watch=board, show=board)
+        fan_out = await operations.place(request, board)
         if request.split is not Split.EACH and not fan_out.replayed:
             sent = {leg.account: leg.quantity for leg in fan_out.legs}
             without = [account.id for account in accounts if account.id not in sent]
             preview.talk_rest(request.intent.quantity - sum(sent.values()), request.intent.quantity, without)
         if until is not None:
-            limit = desk.config.wait_timeout if timeout is None else timeout
-            fan_out = (await orders.wait(desk, fan_out, until, limit, watch=board)).fan_out
+            fan_out = await operations.wait(fan_out, until, timeout, board)
     return fan_out
 
 
@@ -155,7 +145,7 @@ def list_(
     as_csv: Csv = False,
 ) -> None:
     """The legs that ordo sent, newest first."""
-    found = door.run(lambda desk: recent(desk, limit, account), reading=True)
+    found = door.operate(lambda operations: operations.recent(limit, account), reading=True)
     legs = [(fan_out, leg) for fan_out in found for leg in fan_out.legs if account in (None, leg.account)]
     door.answer(
         "order list",
@@ -175,7 +165,7 @@ def show_(
     order: Annotated[str, typer.Argument(metavar="LEG", help="A leg's id or its beginning")], as_json: Json = False
 ) -> None:
     """One leg: everything that is known of it, and how its broker's book shows it now."""
-    fan_out, leg, booked = door.run(lambda desk: _leg_and_book(desk, order), reading=True)
+    fan_out, leg, booked = door.operate(lambda operations: operations.leg_and_book(order), reading=True)
     door.answer(
         "order show",
         leg_rows.as_data(fan_out, leg, booked) if as_json else None,
@@ -202,7 +192,7 @@ def modify(
         limit_price=None if limit is None else parse_price(limit, "limit"),
         trigger_price=None if trigger is None else parse_price(trigger, "trigger"),
     )
-    fan_out, leg = door.run(lambda desk: _modify(desk, order, changes, confirm, yes))
+    fan_out, leg = door.operate(lambda operations: _modify(operations, order, changes, confirm, yes))
     door.answer(
         "order modify",
         leg_rows.as_data(fan_out, leg) if as_json else None,
@@ -218,61 +208,36 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Cancel orders. Never blocked by the kill switch, and never asks."""
-    done = door.run(lambda desk: _cancel(desk, orders, account))
+    done = door.operate(lambda operations: _cancel(operations, orders, account))
     answer_cancels("order cancel", done, as_json)
 
 
 @app.command("cancel-all", epilog="Example: ordo order cancel-all @family")
 def cancel_all(targets: Targets = None, as_json: Json = False) -> None:
     """Cancel every working order that ordo placed for these accounts. Never asks."""
-    from ordo_cli.services import cancelling
-
     chosen = tuple(parse_target(word) for word in targets or ["all"])
 
-    async def work(desk: Desk) -> list[Cancelled]:
-        await _announce(desk, chosen)
-        return await cancelling.cancel_all(desk, chosen)
+    async def work(operations: Operations) -> Sequence[Cancelled]:
+        await announce(operations, chosen)
+        return await operations.cancel_all(chosen)
 
-    answer_cancels("order cancel-all", door.run(work), as_json)
-
-
-async def _cancel(desk: Desk, words: Sequence[str], account: str | None) -> list[Cancelled]:
-    from ordo_cli.services import cancelling
-
-    async def announce(accounts: list[AccountId]) -> None:
-        await _announce(desk, [Target(name) for name in accounts])
-
-    return await cancelling.cancel_each(desk, words, account, announce)
+    answer_cancels("order cancel-all", door.operate(work), as_json)
 
 
-async def _modify(desk: Desk, word: str, changes: Changes, confirmed: bool, yes: bool) -> tuple[FanOut, Leg]:
+async def _cancel(operations: Operations, words: Sequence[str], account: str | None) -> Sequence[Cancelled]:
+    async def tell(accounts: list[AccountId]) -> None:
+        await announce(operations, [Target(name) for name in accounts])
+
+    return await operations.cancel_each(words, account, tell)
+
+
+async def _modify(
+    operations: Operations, word: str, changes: Changes, confirmed: bool, yes: bool
+) -> tuple[FanOut, Leg]:
     from ordo_cli.domain.fanouts import Mode
-    from ordo_cli.services import modifying
 
-    fan_out, leg = await _leg(desk, word)
-    if await _announce(desk, [Target(leg.account)]) is Mode.LIVE:
+    fan_out, leg = await operations.leg(word)
+    mode, _ = await announce(operations, [Target(leg.account)])
+    if mode is Mode.LIVE:
         door.confirm(f"Change {leg.id} of {leg.account}?", yes=yes)
-    return fan_out, await modifying.modify(desk, leg.id, changes, confirmed=confirmed)
-
-
-async def _announce(desk: Desk, chosen: Sequence[Target]) -> Mode:
-    """Say whose money it is before anything is written."""
-    from ordo_cli.services import targets
-
-    accounts = await targets.chosen(desk, chosen)
-    mode = targets.mode_of(desk, accounts)
-    door.banner(mode, [account.id for account in accounts])
-    return mode
-
-
-async def _leg_and_book(desk: Desk, word: str) -> tuple[FanOut, Leg, Row[Booked] | Problem | None]:
-    from ordo_cli.services import portfolio
-
-    fan_out, leg = await _leg(desk, word)
-    return fan_out, leg, await portfolio.in_book(desk, leg)
-
-
-async def _leg(desk: Desk, word: str) -> tuple[FanOut, Leg]:
-    from ordo_cli.services import fanouts
-
-    return await fanouts.leg(desk, word)
+    return fan_out, await operations.modify(leg, changes, confirmed)

@@ -1,4 +1,4 @@
-"""Fan-outs as commands end with them: the newest ones, what became of one, and the words that name a state."""
+"""Fan-outs as commands end with them: what became of one, and the words that name a state."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 from ordo_cli.cli import door
 from ordo_cli.cli.exits import NOT_YET, exit_code_of
-from ordo_cli.domain.accounts import AccountId
 from ordo_cli.domain.errors import Invalid
 
 if TYPE_CHECKING:
-    from ordo_cli.desk import Desk
     from ordo_cli.domain.fanouts import FanOut
 
 
@@ -39,16 +37,6 @@ def _json(fan_out: FanOut) -> object:
     from ordo_cli import schemas  # pydantic, 45 ms; only for --json
 
     return schemas.fan_out(fan_out)
-
-
-async def recent(desk: Desk, limit: int, account: str | None) -> list[FanOut]:
-    """The newest fan-outs. Raises NotFound for an account that has none and is none."""
-    from ordo_cli.services import accounts, fanouts
-
-    found = await fanouts.recent(desk, limit, AccountId(account) if account else None)
-    if account and not found:
-        await accounts.describe(desk, account)
-    return found
 
 
 def choice[T](kind: Callable[[str], T], text: str, flag: str) -> T:

@@ -10,11 +10,12 @@ import typer
 from ordo_cli.cli import door, show
 from ordo_cli.cli.door import Csv, Json
 from ordo_cli.cli.exits import exit_code_of_reads
+from ordo_cli.cli.whom import announce
 from ordo_cli.domain.accounts import Target, parse_target
 from ordo_cli.domain.instruments import parse_instrument
 
 if TYPE_CHECKING:
-    from ordo_cli.desk import Desk
+    from ordo_cli.cli.operations import Operations
     from ordo_cli.domain.instruments import InstrumentId
     from ordo_cli.services.portfolio import Consolidated, Row
     from ordo_cli.services.sweep import SweepReport
@@ -153,15 +154,12 @@ def close(
 
     chosen = targets_of(targets)
     only = None if instrument is None else parse_instrument(instrument)
-    answer_sweep("position close", door.run(lambda desk: _close(desk, chosen, only)), as_json)
+    answer_sweep("position close", door.operate(lambda operations: _close(operations, chosen, only)), as_json)
 
 
-async def _close(desk: Desk, chosen: tuple[Target, ...], only: InstrumentId | None) -> SweepReport:
-    from ordo_cli.services import positions, targets
-
-    accounts = await targets.chosen(desk, chosen)
-    door.banner(targets.mode_of(desk, accounts), [account.id for account in accounts])
-    return await positions.close(desk, chosen, only)
+async def _close(operations: Operations, chosen: tuple[Target, ...], only: InstrumentId | None) -> SweepReport:
+    await announce(operations, chosen)
+    return await operations.close(chosen, only)
 
 
 def targets_of(words: list[str] | None) -> tuple[Target, ...]:
@@ -180,7 +178,7 @@ def _consolidated(
 ) -> None:
     """Read from every account, print the rows, and name on standard error each account that could not be read."""
     chosen = targets_of(words)
-    found = door.run(lambda desk: _read(desk, name, chosen), reading=True)
+    found = door.operate(lambda operations: operations.consolidated(name, chosen), reading=True)
     door.answer(
         name,
         _json(found, schema) if as_json else None,
@@ -189,13 +187,6 @@ def _consolidated(
         text=lambda: _print(name, columns, cells, found, as_csv),
         exit_code=exit_code_of_reads(len(found.accounts), [problem.code for _, problem in found.failures]),
     )
-
-
-async def _read(desk: Desk, name: str, targets: tuple[Target, ...]) -> Consolidated[Any]:
-    from ordo_cli.services import portfolio
-
-    found: Consolidated[Any] = await getattr(portfolio, name)(desk, targets)
-    return found
 
 
 def _json(found: Consolidated[Any], schema: str) -> object:

@@ -11,11 +11,13 @@ from typer.core import MarkupMode, TyperGroup
 from typer.main import get_command, get_group
 
 from ordo_cli.cli import door, exits, failures, front
-from ordo_cli.cli.tree import ALIASES, entries
+from ordo_cli.cli.talk import current
+from ordo_cli.cli.tree import ALIASES, FAR, entries
 from ordo_cli.cli.words import VERBS
-from ordo_cli.domain.errors import OrdoError
+from ordo_cli.domain.errors import Invalid, OrdoError
 
 ENTRIES = entries()
+NOWHERE = frozenset({"help", "remote"})  # what touches neither this machine's home nor a server's
 
 
 class Root(TyperGroup):
@@ -88,6 +90,7 @@ def call(words: list[str]) -> int:
         words = door.begin(words)
         if not words or words in (["--help"], ["help"]):
             return front.print_front()
+        _refuse_from_afar(words)
         code = get_command(app).main(args=words, prog_name="ordo", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except OrdoError as error:
@@ -100,6 +103,19 @@ def call(words: list[str]) -> int:
         return failures.fail_as_interrupted(command_of(words), as_json=as_json)
     except Exception as error:
         return failures.fail_as_bug(command_of(words), error, as_json=as_json)
+
+
+def _refuse_from_afar(words: list[str]) -> None:
+    """Raises Invalid for a command that no server does for somebody else."""
+    name = command_of(words)
+    here = name in FAR or words[0] in NOWHERE or words[0] not in ENTRIES or {"--help", "-h"} & set(words)
+    if not current().remote or here or (len(words) == 1 and VERBS.get(name)):
+        return
+    raise Invalid(
+        f"ordo {name} works on the machine itself, not with --remote",
+        hint=f"at the server: ordo {name}",
+        code="not_remote",
+    )
 
 
 def command_of(words: list[str]) -> str:

@@ -8,7 +8,6 @@ from ordo_cli.cli import door, show
 from ordo_cli.cli.door import Json
 
 if TYPE_CHECKING:
-    from ordo_cli.desk import Desk
     from ordo_cli.services.status import AccountStatus, Doubt, Status
 
 ACCOUNTS = ("account", "broker", "mode", "session", "state", "today", "value", "open", "unknown", "last call")
@@ -20,14 +19,8 @@ def status(as_json: Json = False) -> None:
 
     Example: ordo status --json
     """
-    found = door.run(_status, reading=True)
+    found = door.operate(lambda operations: operations.status(), reading=True)
     door.answer("status", _json(found) if as_json else None, as_json=as_json, text=lambda: _print(found))
-
-
-async def _status(desk: Desk) -> Status:
-    from ordo_cli.services import status
-
-    return await status.status(desk)
 
 
 def _print(found: Status) -> None:

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from ordo_cli.cli.front import coloured
+from ordo_cli.client.whose import take
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.values import dataclass
 
@@ -22,6 +23,8 @@ class Invocation:
     """What was said before and around the command: where home is, and whether anybody may be asked."""
 
     home: str | None = None
+    remote: str = ""  # the address of a server; empty is this machine
+    token_file: str = ""
     no_input: bool = False
     interrupted: bool = False
     reading: bool = False  # what was done changed nothing
@@ -40,8 +43,9 @@ def current() -> Invocation:
 
 
 def begin(words: list[str]) -> list[str]:
-    """Take the options that may stand anywhere (`--home F`, `--no-input`) out of the words."""
+    """Take the options that may stand anywhere (`--home F`, `--remote URL`, `--no-input`) out of the words."""
     invocation, rest = Invocation(), []
+    invocation.remote, invocation.token_file, words = take(words)
     waiting = iter(words)
     for word in waiting:
         if word == "--":
@@ -62,6 +66,8 @@ def home() -> Home:
     """Where everything lives for this command: the flag, then the environment, then the platform's folders."""
     from ordo_cli.home import find_home
 
+    if current().remote:  # nothing of this machine is read or written for a server's sake
+        raise Invalid("this works on the machine itself, not at a server", hint="leave --remote away")
     chosen = current().home
     return find_home({**os.environ, "ORDO_HOME": os.path.abspath(chosen)} if chosen else os.environ)
 

@@ -57,10 +57,39 @@ TOPICS = (
 )
 GLOBALS = (
     ("--home FOLDER", "Keep everything in this folder instead of the usual places"),
+    ("--remote URL", "Do it at an ordo serve: https://…, or http and unix:// on this machine"),
+    ("--token-file F", "The token for that server; else ORDO_TOKEN or the keyring"),
     ("--no-input", "Never ask; fail and name the flag that answers"),
     ("--version", "Print the version"),
     ("--help", "Show help; works after every command too"),
 )
+FAR = frozenset(
+    {
+        "order place",
+        "order list",
+        "order show",
+        "order modify",
+        "order cancel",
+        "fanout list",
+        "fanout show",
+        "fanout watch",
+        "fanout reconcile",
+        "fanout cancel",
+        "kill",
+        "kill status",
+        "kill release",
+        "positions",
+        "holdings",
+        "funds",
+        "orders",
+        "trades",
+        "quote",
+        "account list",
+        "status",
+        "audit show",
+    }
+)
+"""The commands that a server does too, with --remote."""
 ALIASES = {"buy": "order place", "sell": "order place"}  # what a short form calls itself in JSON
 
 

@@ -16,6 +16,8 @@ class Address:
     __slots__ = ("host", "path", "port", "secure", "socket", "url")
 
     def __init__(self, url: str) -> None:
+        if url.startswith("unix:/") and not url.startswith("unix://"):  # as `ordo serve` says it
+            url = f"unix://{url[5:]}"
         scheme, there, rest = url.partition("://")
         if not there or not url.isascii() or not url.isprintable() or " " in url:
             raise _wrong(url, "is not an address")

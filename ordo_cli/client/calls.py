@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.keys import check_key
-from ordo_cli.domain.values import dataclass, field, replace
+from ordo_cli.domain.values import dataclass, field
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ordo_cli.domain.orders import OrderIntent
 
 Body = Mapping[str, Any]
+SWEEP = 120.0  # seconds that cancelling and closing everywhere may take
 
 
 class Repeat(Enum):
@@ -33,10 +34,11 @@ class Call:
 
     method: str
     route: str
-    body: Body | None = None
+    body: Body | None = field(default=None, repr=False)  # an answer to a broker's challenge is in it
     key: str | None = None
     asynchronous: bool = False
     repeat: Repeat = Repeat.FREELY
+    seconds: float = 0.0  # more than others take: it waits for many answers of brokers
     query: tuple[tuple[str, str], ...] = field(default=())
 
     @property
@@ -204,8 +206,9 @@ def login(account: str) -> Call:
     return Call("POST", f"/accounts/{_word(account)}/login", repeat=Repeat.NEVER)
 
 
-def login_answer(account: str, body: Body) -> Call:
+def login_answer(account: str, answer: str, challenge: str | None = None) -> Call:
     """Answer a challenge; a wrong second answer could lock the account out, so it goes once."""
+    body = {"answer": answer} | ({} if challenge is None else {"challenge": challenge})
     return Call("POST", f"/accounts/{_word(account)}/login/answer", body, repeat=Repeat.NEVER)
 
 
@@ -226,14 +229,10 @@ def kill(
     foreign: bool = False,
 ) -> Call:
     """Press the switch. Pressing again stops again, so it is repeated until it is confirmed."""
-    body = {
-        "scope": str(scope),
-        "level": level,
-        "reason": reason,
-        "include_protective": include_protective,
-        "all": foreign,
-    }
-    return Call("POST", "/kill", body)
+    body: dict[str, Any] = {"scope": str(scope), "level": level}
+    said = {"reason": reason, "include_protective": include_protective, "all": foreign}
+    body |= {name: value for name, value in said.items() if value}
+    return Call("POST", "/kill", body, seconds=0.0 if level == "block" else SWEEP)
 
 
 def release(scope: str, reason: str, acknowledge: Iterable[str] = ()) -> Call:
@@ -257,9 +256,9 @@ def audit(
     return Call("GET", "/audit", query=_query(type=kind, fanout=fan_out, leg=leg, since=since, limit=limit))
 
 
-def again(call: Call, route: str) -> Call:
-    """A plain look at another route, as a `Location` names it."""
-    return replace(call, method="GET", route=route, body=None, key=None, query=(), repeat=Repeat.FREELY)
+def at(location: str) -> Call:
+    """A look at the fan-out that a `Location` names. Nothing but its id is taken from there."""
+    return fan_out(location.rpartition("/")[2])
 
 
 def _query(**given: object) -> tuple[tuple[str, str], ...]:

@@ -7,11 +7,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ordo_cli.client.calls import Call, Repeat
-from ordo_cli.client.patience import Reply
-from ordo_cli.domain.errors import NoAnswer, OrdoError
-
-OLD = "the server may be of another version; compare `ordo --version` there and here"
+from ordo_cli.client.calls import Call
+from ordo_cli.client.patience import Reply, unreadable
 
 
 @lru_cache
@@ -38,12 +35,3 @@ def fault(error: ValidationError) -> str:
     """The first thing that is wrong, without quoting what was there."""
     first = error.errors(include_input=False, include_url=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
-
-
-def unreadable(call: Call, why: str) -> OrdoError:
-    """The error for an answer that came and means nothing here."""
-    said = f"the server's answer cannot be read ({why})"
-    if call.method == "GET":
-        return OrdoError(said, hint=OLD, code="unreadable")
-    hint = f"ask again with the same key: {call.key}" if call.repeat is Repeat.BY_KEY else "look first: ordo status"
-    return NoAnswer(f"{said}, so it may have been done", hint=hint)

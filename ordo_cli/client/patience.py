@@ -19,6 +19,8 @@ SOON = frozenset({429, 503})  # the server itself says: later
 BETWEEN = frozenset({502, 504})  # a proxy lost it, when it is no problem of ordo's
 IN_FLIGHT = 409  # with Retry-After: the first request of this key is still running
 PROBLEM = "application/problem+json"
+LOOK = "look before you ask again: ordo status, ordo orders"
+OLD = "the server may be of another version; compare `ordo --version` there and here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +60,39 @@ Step = Send | Pause
 Steps = Generator[Step, Reply | Lost | None, Reply]
 
 
-def asking(call: Call, elapsed: Callable[[], float], chance: Chance, patience: float, timeout: float) -> Steps:
+def asking(
+    call: Call,
+    elapsed: Callable[[], float],
+    chance: Chance,
+    patience: float,
+    timeout: float,
+    away: float | None = None,
+) -> Steps:
     """Ask until there is an answer, the time is up, or asking again could do something twice.
 
-    Raises the error that the server named, Unreachable when nothing left, NoAnswer when it may have happened.
+    `away` is the patience with a server that nothing has reached yet. Raises the error that the server named,
+    Unreachable when nothing left, NoAnswer when it may have happened.
     """
-    end, pause, sent = elapsed() + patience, FIRST, False
+    began, pause, sent = elapsed(), FIRST, False
+    end, soon = began + patience + call.seconds, began + (patience if away is None else away)
     while True:
-        got = yield Send(max(0.05, min(timeout, end - elapsed())))
+        got = yield Send(max(0.05, min(timeout + call.seconds, end - elapsed())))
         assert got is not None
         sent = sent or isinstance(got, Reply) or got.sent
-        if isinstance(got, Reply) and got.status < 400:
-            if got.status >= 300:  # no redirect is followed: an order goes where the user sent it
+        if isinstance(got, Reply) and (got.status < 400 or _under_way(call, got)):
+            if 300 <= got.status < 400:  # no redirect is followed: an order goes where the user sent it
                 raise silence(call, f"it answered with {got.status}, as no ordo does", sent=True)
             return got
         wait = _wait(call, got, pause * chance.uniform(0.5, 1.0))
-        if wait is None or elapsed() + wait >= end:
+        if wait is None or elapsed() + wait >= (end if sent else soon):
             raise _end(call, got, sent)
         yield Pause(wait)
         pause = min(LONGEST, pause * 2)
+
+
+def _under_way(call: Call, got: Reply) -> bool:
+    """Whether who only wants to know that it is under way has been told so, and where."""
+    return call.asynchronous and got.status == IN_FLIGHT and "location" in got.headers
 
 
 def _wait(call: Call, got: Reply | Lost, pause: float) -> float | None:
@@ -109,8 +125,17 @@ def silence(call: Call, why: str, *, sent: bool) -> OrdoError:
         return Unreachable(f"the server cannot be reached: {why}; nothing was sent", hint="is `ordo serve` running?")
     if call.method == "GET":
         return Unreachable(f"the server gave no answer: {why}", hint="ask again")
-    hint = _same_key(call.key) if call.key is not None else "look before you ask again: ordo status, ordo orders"
+    hint = LOOK if call.key is None else _same_key(call.key)
     return NoAnswer(f"the server gave no answer, so it may have been done: {why}", hint=hint)
+
+
+def unreadable(call: Call, why: str) -> OrdoError:
+    """The error for an answer that came and means nothing here."""
+    said = f"the server's answer cannot be read ({why})"
+    if call.method == "GET":
+        return OrdoError(said, hint=OLD, code="unreadable")
+    hint = LOOK if call.key is None else _same_key(call.key)
+    return NoAnswer(f"{said}, so it may have been done", hint=hint)
 
 
 def _same_key(key: str) -> str:

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
     from ordo_cli.press import CleanUp
 
-UNREACHABLE, NOT_QUIET = 1, press.NOT_QUIET
+UNREACHABLE, MISTAKEN, NOT_QUIET = 1, press.USAGE, press.NOT_QUIET
 PATIENCE_S = 5.0
 EVERY_S = 1.0  # between two connections that press side by side
 AGAIN_S = 0.05  # after a failure, doubling
 LONGEST_S = 0.5
 GRACE_S = 0.2  # for connections to say how they ended
 USAGE = frozenset({400, 404, 422})
+NOTHING = "NOTHING WAS STOPPED"
 AT_THE_SERVER = (
     "at the server: ordo kill, or delete the file run/armed in its home, or stop `ordo serve` there;\n"
     "  then look at the brokers' own apps. This machine's own ordo was not touched: ordo --home FOLDER kill stops it"
@@ -73,7 +74,9 @@ def main(words: "list[str]", clean_up: "CleanUp") -> int | None:
         press._say(2, f"interrupted; NOTHING IS KNOWN TO BE STOPPED at {address.url}\n  {AT_THE_SERVER}\n")
         return press.INTERRUPTED
     except Refused as refusal:
-        return _told(as_json, refusal.exit_code, "refused", f"NOTHING WAS STOPPED: {refusal}", refusal.hint)
+        if refusal.exit_code == MISTAKEN:
+            return press.refuse(str(refusal), as_json, refusal.hint)
+        return _told(as_json, refusal.exit_code, "refused", f"{NOTHING}: {refusal}", refusal.hint)
     except Silent as silence:
         return _silent(address, silence, as_json)
     if not as_json:
@@ -191,7 +194,7 @@ def _give_up(address: Address, status: int, got: object) -> None:
         said, helps = message or "the token may not press it", hint or "give a token that may: ORDO_TOKEN"
         raise Refused(f"{said} ({address.url})", UNREACHABLE, f"{helps}\n  {AT_THE_SERVER}")
     if status in USAGE and message:
-        raise Refused(message, press.USAGE, hint or press.SCOPES)
+        raise Refused(message.replace(f"; {NOTHING}", ""), MISTAKEN, hint or press.SCOPES)
     if 300 <= status < 400:
         raise Refused(f"{address.url} sends elsewhere ({status}), which is not followed", UNREACHABLE, AT_THE_SERVER)
 

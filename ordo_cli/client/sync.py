@@ -14,6 +14,7 @@ from ordo_cli.client import calls, nouns
 from ordo_cli.client.address import Address
 from ordo_cli.client.calls import Call
 from ordo_cli.client.models import read
+from ordo_cli.client.patience import IN_FLIGHT
 from ordo_cli.client.syncline import PATIENCE, TIMEOUT, Line
 from ordo_cli.domain.keys import new_key
 from ordo_cli.domain.seams import Chance, Waiting
@@ -80,9 +81,9 @@ class Ordo:
         """Shares held."""
         return _read(self._line, nouns.Holdings, calls.consolidated("holdings", targets))
 
-    def funds(self, *targets: str) -> nouns.AllFunds:
+    def funds(self, *targets: str) -> nouns.Funds:
         """Money free and used."""
-        return _read(self._line, nouns.AllFunds, calls.consolidated("funds", targets))
+        return _read(self._line, nouns.Funds, calls.consolidated("funds", targets))
 
     def trades(self, *targets: str) -> nouns.Trades:
         """Today's trades."""
@@ -167,7 +168,12 @@ class Orders:
             confirm=confirm,
         )
         chosen = new_key(self._line.clock.now(), self._line.chance) if key is None else key
-        return _read(self._line, nouns.FanOut, calls.place(body, chosen, asynchronous=not wait))
+        call = calls.place(body, chosen, asynchronous=not wait)
+        reply = self._line.ask(call)
+        if reply.status == IN_FLIGHT:  # an earlier try with this key is under way
+            begun = _read(self._line, nouns.FanOut, calls.at(reply.headers["location"]))
+            return begun.model_copy(update={"replayed": True})
+        return read(nouns.FanOut, call, reply)
 
     def preview(
         self,
@@ -268,6 +274,18 @@ class Accounts:
         """Every account that this token may see."""
         return _read(self._line, nouns.ListOfAccounts, calls.accounts())
 
+    def login(self, account: str) -> nouns.Login:
+        """Log the account in, unless it is live; a `challenge` in the answer waits for `answer`. Asked once."""
+        return _read(self._line, nouns.Login, calls.login(account))
+
+    def answer(self, account: str, answer: str, challenge: str | None = None) -> nouns.Login:
+        """Answer what its broker asks. Asked once: a second wrong answer could lock the account."""
+        return _read(self._line, nouns.Login, calls.login_answer(account, answer, challenge))
+
+    def log_out(self, account: str) -> nouns.Login:
+        """End its session, at the broker too."""
+        return _read(self._line, nouns.Login, calls.log_out(account))
+
 
 class Kill:
     """The kill switch: press it, see how it stands, release it."""
@@ -300,9 +318,9 @@ class Kill:
         """How the switch stands for every scope and account."""
         return _read(self._line, nouns.KillState, calls.kill_status())
 
-    def release(self, scope: str, reason: str, *, acknowledge: Iterable[str] = ()) -> nouns.Released:
+    def release(self, scope: str, reason: str, *, acknowledge: Iterable[str] = ()) -> nouns.Switch:
         """Let a scope send again; needs a token with `kill:release`. Asked once: a press in between must win."""
-        return _read(self._line, nouns.Released, calls.release(scope, reason, acknowledge))
+        return _read(self._line, nouns.Switch, calls.release(scope, reason, acknowledge))
 
 
 def _read[T](line: Line, kind: type[T], call: Call) -> T:

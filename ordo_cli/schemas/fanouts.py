@@ -56,6 +56,9 @@ class Leg(Out):
     latency_ms: float | None
     evidence: str | None
     cancel: str
+    attempt: int
+    sent_at: Moment | None
+    answered_at: Moment | None
     problem: Problem | None
 
     @classmethod
@@ -73,6 +76,9 @@ class Leg(Out):
             latency_ms=None if leg.latency_ms is None else round(leg.latency_ms, 3),
             evidence=leg.evidence,
             cancel=leg.cancel,
+            attempt=leg.attempt,
+            sent_at=leg.sent_at,
+            answered_at=leg.answered_at,
             problem=None if leg.problem is None else Problem.of(leg.problem),
         )
 
@@ -128,9 +134,6 @@ class Order(Leg):
     mode: str
     intent: Intent
     created_at: Moment
-    sent_at: Moment | None
-    answered_at: Moment | None
-    attempt: int
     book: OrderRow | None
     book_problem: Problem | None
 
@@ -157,9 +160,6 @@ def order(fan_out: fanouts.FanOut, value: legs.Leg, booked: Row[Booked] | legs.P
         mode=fan_out.mode,
         intent=Intent.of(fan_out.intent),
         created_at=fan_out.created_at,
-        sent_at=value.sent_at,
-        answered_at=value.answered_at,
-        attempt=value.attempt,
         book=OrderRow.of(booked) if isinstance(booked, tuple) else None,
         book_problem=Problem.of(booked) if isinstance(booked, legs.Problem) else None,
     )

@@ -43,6 +43,9 @@ FAN_OUT: dict[str, Any] = {
             "latency_ms": 3.1,
             "evidence": "response",
             "cancel": "none",
+            "attempt": 1,
+            "sent_at": "2026-11-23T04:00:00.124Z",
+            "answered_at": "2026-11-23T04:00:00.127Z",
             "problem": None,
         }
     ],

@@ -18,6 +18,7 @@ from ordo_cli.domain.errors import Invalid
         ("http://127.8.9.1", "http://127.8.9.1/api/v1", "/api/v1/kill"),
         ("http://localhost:80", "http://localhost/api/v1", "/api/v1/kill"),
         ("http://[::1]:8080", "http://[::1]:8080/api/v1", "/api/v1/kill"),
+        ("unix:/run/ordo/ordo.sock", "http://localhost/api/v1", "/api/v1/kill"),
         ("unix:///run/ordo/ordo.sock", "http://localhost/api/v1", "/api/v1/kill"),
     ],
 )
