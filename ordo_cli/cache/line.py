@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from hiredis import PushNotification, Reader, ReplyError, pack_command
 
@@ -88,8 +88,7 @@ class Line(asyncio.Protocol):
         await asyncio.wait({self._gone}, timeout=ANSWER)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without inheriting from it
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._gone.done():
