@@ -104,7 +104,22 @@ CHANGING = re.compile(
     r"|\btoken:\w+|\bcli\b(:\w+)?|\b\d{12,}\b"  # who did it, and numbers of the paper exchange
     r"|\b\d+ (min|h|s)\b( \d+ (min|s))?"
 )
-CLOCKED = {"high", "low", "volume", "latency_ms", "age_seconds", "quiet_ms", "seconds", "pid", "boot", "host", "at", "actor", "ids", "seq"}
+CLOCKED = {
+    "high",
+    "low",
+    "volume",
+    "latency_ms",
+    "age_seconds",
+    "quiet_ms",
+    "seconds",
+    "pid",
+    "boot",
+    "host",
+    "at",
+    "actor",
+    "ids",
+    "seq",
+}
 
 
 def still(text: str) -> str:

@@ -97,6 +97,8 @@ async def _table(source: sqlite3.Connection, line: Line, table: str) -> int:
             await line.copy_records_to_table(table, records=page, columns=COLUMNS[table])
         except TROUBLES as error:
             raise Trouble(error, line) from error
+        except (TypeError, ValueError, OverflowError) as error:  # SQLite takes anything in any column
+            raise StoreFailed(f"a row of {table} holds what its column should not: {error}", code="STORE") from error
         rows += len(page)
     return rows
 
