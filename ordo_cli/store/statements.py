@@ -73,6 +73,17 @@ def changed(target: Table, *kept: str) -> dict[str, Any]:
 
 WITH_LEG = select(*FANOUTS.c, *LEGS.c).join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
 MINE = FANOUTS.alias("mine")
+
+
+def of_leg(column: str) -> Any:
+    """What the leg's fan-out says. As a subquery of the leg: a join would begin at all the day's fan-outs."""
+    return select(FANOUTS.c[column]).where(FANOUTS.c.id == LEGS.c.fan_out).scalar_subquery()
+
+
+def of_mine(column: str) -> Any:
+    return select(MINE.c[column]).where(MINE.c.id == bindparam("fan_out")).scalar_subquery()
+
+
 BY_PREFIX = and_(FANOUTS.c.id >= bindparam("low"), FANOUTS.c.id < bindparam("high"))
 OLDER = and_(
     FANOUTS.c.created_at <= bindparam("before_at", type_=FANOUTS.c.created_at.type),
@@ -169,9 +180,9 @@ NAMED: dict[str, ClauseElement] = {
         FANOUTS.c.created_at >= bindparam("since"),
         LEGS.c.submission.not_in([word("blocked"), word("rejected")]),  # what the broker refused is not out twice
     ),
-    "doubtful": select(LEGS.c.account, LEGS.c.fan_out, LEGS.c.number)
-    .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
-    .where(LEGS.c.settled == NO, LEGS.c.submission.in_(DOUBT), same(FANOUTS.c.instrument)),
+    "doubtful": select(LEGS.c.account, LEGS.c.fan_out, LEGS.c.number).where(
+        LEGS.c.settled == NO, LEGS.c.submission.in_(DOUBT), of_leg("instrument") == given(FANOUTS.c.instrument)
+    ),
     "leg": select(*LEGS.c).where(same(LEGS.c.fan_out, LEGS.c.number)).with_for_update(),
     "claimable": select(*LEGS.c, NEWEST, ORDERS, VALUE, OPENED).where(same(LEGS.c.fan_out, LEGS.c.number)),
     "claim_leg": update(LEGS)
@@ -180,14 +191,12 @@ NAMED: dict[str, ClauseElement] = {
     "save_leg": update(LEGS)
     .values(changed(LEGS, "fan_out", "number", "account", "broker", "tag", "purpose", "owner"))
     .where(LEGS.c.fan_out == bindparam("fan_out"), LEGS.c.number == bindparam("number")),
-    "in_flight": select(LEGS.c.fan_out, LEGS.c.number)
-    .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
-    .join(MINE, and_(MINE.c.instrument == FANOUTS.c.instrument, MINE.c.side == FANOUTS.c.side))
-    .where(
+    "in_flight": select(LEGS.c.fan_out, LEGS.c.number).where(
         LEGS.c.settled == NO,
         LEGS.c.submission.in_([word("sending"), word("unknown")]),
         same(LEGS.c.account),
-        MINE.c.id == bindparam("fan_out"),
+        of_leg("instrument") == of_mine("instrument"),
+        of_leg("side") == of_mine("side"),
     ),
     "nth_operation": select(OPERATIONS.c.elapsed)
     .where(same(OPERATIONS.c.account, OPERATIONS.c.boot))
@@ -230,9 +239,12 @@ NAMED: dict[str, ClauseElement] = {
     .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
     .where(LEGS.c.settled == NO, LEGS.c.submission.in_(OWNED)),
     "waiting_at": select(LEGS.c.account, LEGS.c.sent_at)
-    .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
-    .where(LEGS.c.settled == NO, same(FANOUTS.c.instrument, FANOUTS.c.side))
-    .order_by(FANOUTS.c.created_at, FANOUTS.c.id, LEGS.c.number),
+    .where(
+        LEGS.c.settled == NO,
+        of_leg("instrument") == given(FANOUTS.c.instrument),
+        of_leg("side") == given(FANOUTS.c.side),
+    )
+    .order_by(LEGS.c.account),
     "by_order_id": select(LEGS.c.broker_order_id, LEGS.c.fan_out, LEGS.c.number).where(
         same(LEGS.c.account, LEGS.c.broker_order_id)
     ),
