@@ -9,7 +9,20 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from ordo_cli.api import accounts, audit, fanouts, kill, legs, login, metrics, orders, portfolio, problems, status
+from ordo_cli.api import (
+    accounts,
+    audit,
+    events,
+    fanouts,
+    kill,
+    legs,
+    login,
+    metrics,
+    orders,
+    portfolio,
+    problems,
+    status,
+)
 from ordo_cli.api.flights import Flights
 from ordo_cli.api.guard import Guard
 from ordo_cli.api.limits import Limits
@@ -23,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     kill.router,
     orders.router,
     fanouts.router,
+    events.router,
     legs.router,
     portfolio.router,
     accounts.router,

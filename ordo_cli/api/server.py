@@ -18,6 +18,7 @@ from ordo_cli import log
 from ordo_cli.api.app import LANDING, make_app
 from ordo_cli.api.meters import telling
 from ordo_cli.api.metrics import Counted
+from ordo_cli.api.notifying import ALIVE, READY, STOPPING, heartbeat, notify
 from ordo_cli.api.protocol import patient
 from ordo_cli.api.settings import Settings
 from ordo_cli.desk import Desk, open_desk
@@ -32,27 +33,60 @@ Ready = Callable[[Desk], None]
 """Told once requests are answered."""
 
 
-def run(home: Home, settings: Settings, sockets: list[socket.socket], tls: ssl.SSLContext | None, ready: Ready) -> None:
-    """Serve until SIGTERM or Ctrl-C, and return when everything that was on the wire is written down."""
+def run(
+    home: Home,
+    settings: Settings,
+    sockets: list[socket.socket],
+    tls: ssl.SSLContext | None,
+    ready: Ready,
+    parent: int | None = None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, and return when everything that was on the wire is written down.
+
+    A worker ends so too when `parent`, a descriptor, does: nobody would end it any more.
+    """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(home, settings, sockets, tls, ready))
+        runner.run(_serve(home, settings, sockets, tls, ready, parent))
 
 
 async def _serve(
-    home: Home, settings: Settings, sockets: list[socket.socket], tls: ssl.SSLContext | None, ready: Ready
+    home: Home,
+    settings: Settings,
+    sockets: list[socket.socket],
+    tls: ssl.SSLContext | None,
+    ready: Ready,
+    parent: int | None,
 ) -> None:
     counted = Counted()
     async with telling(os.environ, counted) as meter, open_desk(home, actor=ACTOR, meter=meter) as desk:
         log.configure(home.logs, desk.clock, "info")
         _collect_uvicorn()
         app = make_app(desk, settings, counted)
-        server = Server(_config(app, tls, settings), lambda: ready(desk))
-        stopping = _listen(app, desk, server)
+        alone = parent is None
+        server = Server(_config(app, tls, settings), lambda: _ready(ready, desk, alone))
+        stopping = _listen(app, desk, server, parent)
+        living = asyncio.ensure_future(_live(desk)) if alone else None
         try:
             await server.serve(sockets=sockets)
         finally:
             if stopping:
                 await asyncio.wait(stopping)
+            if living is not None:
+                living.cancel()
+
+
+def _ready(ready: Ready, desk: Desk, alone: bool) -> None:
+    if alone:
+        notify(READY)
+    ready(desk)
+
+
+async def _live(desk: Desk) -> None:
+    """Signs of life for systemd: they end when this loop stands still."""
+    beat = heartbeat()
+    while beat is not None:
+        await desk.clock.sleep(beat)
+        notify(ALIVE)
 
 
 class Server(uvicorn.Server):
@@ -90,7 +124,7 @@ def _config(app: FastAPI, tls: ssl.SSLContext | None, settings: Settings) -> uvi
     )
 
 
-def _listen(app: FastAPI, desk: Desk, server: Server) -> list[asyncio.Task[None]]:
+def _listen(app: FastAPI, desk: Desk, server: Server, parent: int | None) -> list[asyncio.Task[None]]:
     """SIGTERM and Ctrl-C end in order, once; a second one leaves at once. SIGUSR1 stops all sending."""
     loop, stopping = asyncio.get_running_loop(), list[asyncio.Task[None]]()
 
@@ -104,6 +138,14 @@ def _listen(app: FastAPI, desk: Desk, server: Server) -> list[asyncio.Task[None]
             server.force_exit = server.should_exit = True
             return
         stopping.append(loop.create_task(stop()))
+        if parent is None:
+            notify(STOPPING)
+
+    def orphaned() -> None:
+        assert parent is not None
+        loop.remove_reader(parent)
+        if not stopping:
+            heard()
 
     def press() -> None:
         app.state.flights.begin(kill.engage(desk, GLOBAL, reason="SIGUSR1"))
@@ -111,6 +153,8 @@ def _listen(app: FastAPI, desk: Desk, server: Server) -> list[asyncio.Task[None]
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, heard)
     loop.add_signal_handler(signal.SIGUSR1, press)
+    if parent is not None:
+        loop.add_reader(parent, orphaned)
     return stopping
 
 

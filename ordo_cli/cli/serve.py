@@ -87,15 +87,16 @@ def _serve(home: Home, settings: Settings) -> None:
         if settings.workers == 1:
             server.run(home, settings, [listener], tls, partial(_announce, settings))
             return
-        door.leave(
-            processes.supervise(
-                home,
-                settings.workers,
-                lambda number: server.run(
-                    home, settings, [listener], tls, partial(_announce, settings) if number == 0 else _nothing
-                ),
-            )
-        )
+
+        def work(worker: int, parent: int, told: processes.Told) -> None:
+            def ready(desk: Desk) -> None:
+                told()
+                if worker == 0:
+                    _announce(settings, desk)
+
+            server.run(home, settings, [listener], tls, ready, parent)
+
+        door.leave(processes.supervise(home, settings.workers, work))
     finally:
         listener.close()
         listening.forget(settings)
@@ -110,7 +111,3 @@ def _announce(settings: Settings, desk: Desk) -> None:
         door.say(f"  what there is: {settings.url}/docs")
     door.say("  a token to call it with: ordo token create NAME --scope read --scope trade")
     door.say("  to stop everything: ordo kill; to end this server: Ctrl-C")
-
-
-def _nothing(desk: Desk) -> None:
-    """The other workers say nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from ordo_cli.domain.legs import FanOutId
 from ordo_cli.domain.trail import Anchor, Checker, Filters, Line, Stored, Verdict, line_of
 from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.driver import Ask, Body
@@ -29,6 +30,10 @@ class Audit:
     async def rows(self, filters: Filters | None = None, limit: int = 50) -> list[Line]:
         """The latest rows that fit, oldest first."""
         return await self._database.read(_reading, filters or {}, limit)
+
+    async def of_fan_out(self, fan_out: FanOutId, after: int = 0) -> list[Line]:
+        """Every row of one fan-out behind a row, oldest first; at most a page."""
+        return await self._database.read(_of_fan_out, fan_out, after)
 
     async def verify(self, anchors: Iterable[Anchor] = ()) -> Verdict:
         """Follow the whole chain, and compare it with heads that were kept elsewhere."""
@@ -63,6 +68,11 @@ def _page(after: int) -> Body[list[Stored]]:
 
 def _head() -> Body[list[tuple[int, bytes]]]:
     return (yield Ask("audit_head"))
+
+
+def _of_fan_out(fan_out: str, after: int) -> Body[list[Line]]:
+    rows = yield Ask("audit_of_fan_out", {"fan_out": fan_out, "after": after, "most": PAGE})
+    return [line_of(row[1]) for row in rows]
 
 
 def _reading(filters: Filters, limit: int) -> Body[list[Line]]:

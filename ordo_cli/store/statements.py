@@ -262,6 +262,11 @@ NAMED: dict[str, ClauseElement] = {
     .order_by(AUDIT.c.seq)
     .limit(MOST)
     .offset(NO),
+    "audit_of_fan_out": select(AUDIT.c.seq, AUDIT.c.body)
+    .where(same(AUDIT.c.fan_out), AUDIT.c.seq > bindparam("after"))
+    .order_by(AUDIT.c.seq)
+    .limit(MOST)
+    .offset(NO),
     "audit_rows": select(AUDIT.c.body)
     .where(
         AUDIT.c.seq < bindparam("before"),

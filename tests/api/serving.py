@@ -83,11 +83,12 @@ def status_of(answer: bytes) -> int:
     return int(found[1]) if found else 0
 
 
-def a_token(home: Path, *scopes: TokenScope, name: str = "tests") -> str:
+def a_token(home: Path, *scopes: TokenScope) -> str:
     """A token of this home, made beside the server."""
 
     async def make() -> str:
         async with open_desk(find_home({"ORDO_HOME": str(home)})) as desk:
+            name = f"tests-{len(await tokens.everyone(desk))}"
             return (await tokens.create(desk, name, scopes or (TokenScope.ADMIN,))).text
 
     return asyncio.run(make())
