@@ -133,7 +133,13 @@ def restore(
     while another ordo runs, StoreFailed when the backup is not whole; then nothing was changed.
     """
     clock, chance = clock or SystemClock(), chance or SystemChance()
-    path = path_of(load(home, os.environ).database_url)
+    url = load(home, os.environ).database_url
+    if is_postgresql(url):
+        raise Invalid(
+            "a backup cannot be put into a PostgreSQL that is in use",
+            hint=f"take an empty one: ORDO_DATABASE__URL=sqlite:///{source} ordo db copy-to URL",
+        )
+    path = path_of(url)
     rows = judge(source)
     make(home)
     arming.ready(home.run)

@@ -173,7 +173,7 @@ async def test_only_a_file_moves_and_only_to_a_postgresql(
     with pytest.raises(Invalid, match="moves to a PostgreSQL"):
         await databases.move(home, "sqlite:////elsewhere.db", actor="test", clock=clock)
     monkeypatch.setenv("ORDO_DATABASE__URL", target)
-    with pytest.raises(Invalid, match="not a database file"):
+    with pytest.raises(Invalid, match="cannot be put into a PostgreSQL"):
         databases.restore(home, home.database, actor="test")
     with pytest.raises(Invalid, match="not a database file"):
         await databases.move(home, target, actor="test", clock=clock)
