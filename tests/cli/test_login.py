@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 
 from ordo_cli.cli.main import main
 from tests.cli.conftest import Answer
+from tests.house.tree import ROOT
 
 Ordo = Callable[..., Answer]
 
@@ -151,3 +155,31 @@ def test_an_account_whose_name_looks_like_a_setting_may_have_its_answer_in_the_e
 ) -> None:
     monkeypatch.setenv("ORDO_OTP_A__B", "123456")
     assert ordo("login status").code == 0
+
+
+def at_once(home: Path, *lines: list[str]) -> list[int]:
+    """The exit codes of several processes that run at the same time."""
+    environ = {**os.environ, "ORDO_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "ordo_cli", *line],
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for line in lines
+    ]
+    return [process.wait(60) for process in running]
+
+
+def test_first_logins_of_several_processes_share_one_key_and_an_answer_has_one_winner(ordo: Ordo, home: Path) -> None:
+    firsts = [["login", "--no-input", *names] for names in (("alice",), ("olga",), ("alice", "olga"))]
+    assert at_once(home, *firsts) == [4, 4, 4]
+    for account in ("alice", "olga"):
+        words = ["login", "otp", account, "--otp-command", f"echo {code(home, account)}"]
+        codes = sorted(at_once(home, words, words, words))
+        assert codes.count(0) == 1, codes
+        assert set(codes[1:]) <= {1, 4}  # busy, or answered already
+    rows = ordo("audit show --type login --limit 50 --json").told
+    told = [(row["ids"]["account"], row["to"]) for row in rows]
+    assert [told.count((account, "live")) for account in ("alice", "olga")] == [1, 1]

@@ -67,6 +67,7 @@ FLAGS = {
     "audit export": "",
     "db upgrade": "--json",
     "db check": "--json",
+    "db copy-to": "--json",
     "db backup": "--json",
     "db restore": "--json",
     "token create": "--scope --accounts --max-value --expires --yes --json",
