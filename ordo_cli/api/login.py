@@ -10,6 +10,7 @@ from ordo_cli import schemas
 from ordo_cli.api import problems
 from ordo_cli.api.answers import answer
 from ordo_cli.api.auth import DeskDep, FlightsDep, WhileOpen
+from ordo_cli.api.words import TargetsQuery, targets_of
 from ordo_cli.domain.sessions import LoginState, Standing
 from ordo_cli.schemas.requests import NAME, Answer
 from ordo_cli.services import login
@@ -20,6 +21,12 @@ AccountPath = Annotated[str, Path(alias="id", pattern=f"^{NAME}$", description="
 WAITING: dict[int | str, dict[str, Any]] = {
     202: {"model": schemas.Login, "description": "The broker asks for something: answer it"}
 }
+
+
+@router.get("/logins", response_model=list[schemas.Login], responses=problems.documented(404))
+async def logins(desk: DeskDep, targets: TargetsQuery = None) -> Response:
+    """How each account stands: live until when, or what its broker waits to hear. Asks no broker."""
+    return answer([schemas.login(state) for state in await login.status(desk, targets_of(targets))])
 
 
 @router.post(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ordo_cli.domain.legs import Leg, Problem
     from ordo_cli.domain.orders import Changes
     from ordo_cli.domain.portfolio import Quote
+    from ordo_cli.domain.sessions import KeptChallenge, LoginState
     from ordo_cli.domain.trail import Line
     from ordo_cli.services.cancelling import Cancelled
     from ordo_cli.services.kill import KillState
@@ -143,6 +144,31 @@ class Local:
         from ordo_cli.services import kill
 
         return await kill.release(self._desk, scope, reason, acknowledged, stamp)
+
+    async def log_in(self, targets: Sequence[Target]) -> Sequence[LoginState]:
+        from ordo_cli.services import login
+
+        return await login.start(self._desk, targets)
+
+    async def logins(self, targets: Sequence[Target]) -> Sequence[LoginState]:
+        from ordo_cli.services import login
+
+        return await login.status(self._desk, targets)
+
+    async def login_question(self, account: str) -> KeptChallenge:
+        from ordo_cli.services import login
+
+        return await login.pending(self._desk, account)
+
+    async def login_answer(self, account: str, answer: str) -> LoginState:
+        from ordo_cli.services import login
+
+        return await login.answer(self._desk, account, answer)
+
+    async def log_out(self, targets: Sequence[Target]) -> Sequence[LoginState]:
+        from ordo_cli.services import login
+
+        return await login.out(self._desk, targets)
 
     async def status(self) -> Status:
         from ordo_cli.services import status

@@ -22,7 +22,7 @@ from ordo_cli.domain.sessions import GOOD, Standing
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ordo_cli.desk import Desk
+    from ordo_cli.cli.operations import Operations
     from ordo_cli.domain.sessions import KeptChallenge, LoginState
 
 COLUMNS = ("account", "broker", "session", "until (IST)", "market close", "waits for")
@@ -58,13 +58,10 @@ def login(context: typer.Context, as_json: Json = False) -> None:
         return
     targets = _targets(context.meta.get(TARGETS))
 
-    async def work(desk: Desk) -> list[LoginState]:
-        from ordo_cli.services import login
+    async def work(operations: Operations) -> list[LoginState]:
+        return [await _answered(operations, state) for state in await operations.log_in(targets)]
 
-        states = await login.start(desk, targets)
-        return [await _answered(desk, state) for state in states]
-
-    _tell("login", door.run(work), as_json)
+    _tell("login", door.operate(work), as_json)
 
 
 @app.command("otp", epilog="Example: ordo login otp alice")
@@ -81,40 +78,26 @@ def otp(
         raise Invalid("--otp-stdin and --otp-command exclude each other")
     given = sys.stdin.read(10_000) if from_stdin else _output_of(command) if command is not None else None
 
-    async def work(desk: Desk) -> LoginState:
-        from ordo_cli.services import login
-
-        asked = await login.pending(desk, account)
+    async def work(operations: Operations) -> LoginState:
+        asked = await operations.login_question(account)
         text = given if given is not None else os.environ.get(variable(account)) or _typed(asked)
-        return await login.answer(desk, account, text)
+        return await operations.login_answer(account, text)
 
-    state = door.run(work)
+    state = door.operate(work)
     _tell("login otp", [state], as_json, alone=True)
 
 
 @app.command("status", epilog="Example: ordo login status --json")
 def status(targets: Targets = None, as_json: Json = False) -> None:
     """Per account: live until when, against today's market close. Asks no broker."""
-
-    async def work(desk: Desk) -> list[LoginState]:
-        from ordo_cli.services import login
-
-        return await login.status(desk, _targets(targets))
-
-    states = door.run(work, reading=True)
+    states = door.operate(lambda operations: operations.logins(_targets(targets)), reading=True)
     door.answer("login status", _json(states, as_json), as_json=as_json, text=lambda: _table(states))
 
 
 @app.command("out", epilog="Example: ordo login out @family")
 def out(targets: Targets = None, as_json: Json = False) -> None:
     """End sessions, at the broker too, and forget what brokers asked."""
-
-    async def work(desk: Desk) -> list[LoginState]:
-        from ordo_cli.services import login
-
-        return await login.out(desk, _targets(targets))
-
-    states = door.run(work)
+    states = door.operate(lambda operations: operations.log_out(_targets(targets)))
     code = door.DONE if all(state.problem is None for state in states) else door.PARTIAL
     _warn(states)
     door.answer("login out", _json(states, as_json), as_json=as_json, text=lambda: _table(states), exit_code=code)
@@ -125,11 +108,10 @@ def variable(account: str) -> str:
     return "ORDO_OTP_" + account.upper().replace("-", "_")
 
 
-async def _answered(desk: Desk, state: LoginState) -> LoginState:
+async def _answered(operations: Operations, state: LoginState) -> LoginState:
     """Ask whoever is there until the account is live or its broker has heard enough; else leave it waiting."""
     from ordo_cli.domain.legs import Problem
     from ordo_cli.domain.values import replace
-    from ordo_cli.services import login
 
     tried = False
     while state.standing is Standing.WAITING and state.challenge is not None:
@@ -140,10 +122,10 @@ async def _answered(desk: Desk, state: LoginState) -> LoginState:
             text = _typed(state.challenge)
         tried = True
         try:
-            state = await login.answer(desk, state.account, text)
+            state = await operations.login_answer(state.account, text)
         except (SessionNeeded, Invalid) as error:
             door.warn(f"{error.message}" + (f"\n  {error.hint}" if error.hint else ""))
-            (state,) = await login.status(desk, [Target(state.account)])
+            (state,) = await operations.logins([Target(state.account)])
             if state.standing is not Standing.WAITING:
                 state = replace(state, problem=Problem.of(error))
     return state
@@ -178,7 +160,7 @@ def _targets(words: Sequence[str] | None) -> list[Target]:
     return [parse_target(word) for word in words or ["all"]]
 
 
-def _tell(command: str, states: list[LoginState], as_json: bool, *, alone: bool = False) -> None:
+def _tell(command: str, states: Sequence[LoginState], as_json: bool, *, alone: bool = False) -> None:
     code = exit_code_of_logins(states)
     _warn(states)
     for state in states:
@@ -193,14 +175,14 @@ def _tell(command: str, states: list[LoginState], as_json: bool, *, alone: bool 
     )
 
 
-def _warn(states: list[LoginState]) -> None:
+def _warn(states: Sequence[LoginState]) -> None:
     for state in states:
         if state.problem is not None:
             hint = f"\n  {show.cleaned(state.problem.hint)}" if state.problem.hint else ""
             door.warn(f"{state.account}: {show.cleaned(state.problem.message)}{hint}")
 
 
-def _table(states: list[LoginState]) -> None:
+def _table(states: Sequence[LoginState]) -> None:
     show.table("", COLUMNS, [_row(state) for state in states])
 
 
@@ -215,7 +197,7 @@ def _ist(moment: datetime) -> str:
     return f"{moment.astimezone(IST):%d %b %H:%M}"
 
 
-def _json(states: list[LoginState], as_json: bool) -> Any:
+def _json(states: Sequence[LoginState], as_json: bool) -> Any:
     if not as_json:
         return None
     from ordo_cli import schemas  # pydantic, 45 ms; only for --json

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ordo_cli.domain.legs import Leg, Problem
     from ordo_cli.domain.orders import Changes
     from ordo_cli.domain.portfolio import Quote
+    from ordo_cli.domain.sessions import KeptChallenge, LoginState
     from ordo_cli.domain.trail import Line
     from ordo_cli.services.cancelling import Cancelled
     from ordo_cli.services.kill import KillState
@@ -80,6 +81,18 @@ class Operations(Protocol):
         ...
 
     async def release(self, scope: Scope, reason: str, acknowledged: Sequence[str], stamp: int) -> Switch: ...
+
+    async def log_in(self, targets: Sequence[Target]) -> Sequence[LoginState]: ...
+
+    async def logins(self, targets: Sequence[Target]) -> Sequence[LoginState]: ...
+
+    async def login_question(self, account: str) -> KeptChallenge:
+        """What this account's broker waits to hear. Raises SessionNeeded when that is nothing."""
+        ...
+
+    async def login_answer(self, account: str, answer: str) -> LoginState: ...
+
+    async def log_out(self, targets: Sequence[Target]) -> Sequence[LoginState]: ...
 
     async def status(self) -> Status: ...
 

@@ -65,6 +65,10 @@ GLOBALS = (
 )
 FAR = frozenset(
     {
+        "login",
+        "login otp",
+        "login status",
+        "login out",
         "order place",
         "order list",
         "order show",

@@ -202,6 +202,10 @@ def accounts() -> Call:
     return Call("GET", "/accounts")
 
 
+def logins(targets: Iterable[str]) -> Call:
+    return Call("GET", "/logins", query=tuple(("target", str(target)) for target in targets))
+
+
 def login(account: str) -> Call:
     return Call("POST", f"/accounts/{_word(account)}/login", repeat=Repeat.NEVER)
 

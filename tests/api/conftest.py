@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -16,6 +20,7 @@ from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.home import Home, find_home
 from ordo_cli.services import tokens
 from tests.cli.conftest import Run, cli, homed, names, prepared
+from tests.house.tree import ROOT
 
 __all__ = ["Run", "cli", "homed", "names", "prepared"]
 
@@ -69,3 +74,18 @@ def key() -> Key:
     """A fresh idempotency key each time."""
     numbers = iter(range(1_000_000))
     return lambda: f"test-key-{next(numbers):06}"
+
+
+@contextmanager
+def served(home: Home) -> Iterator[str]:
+    """A server process of its own at this home, and its address."""
+    environ = {**os.environ, "ORDO_HOME": str(home.data), "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "ordo_cli", "serve", "--port", "0"]
+    with subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            line = next(line for line in process.stderr if "http://" in line)
+            yield "http://" + line.partition("http://")[2].split()[0].rstrip("/,")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.stderr.read()

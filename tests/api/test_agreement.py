@@ -70,6 +70,8 @@ PAIRS = [
     Pair("account list", "GET", "/accounts"),
     Pair("login alice", "POST", "/accounts/{alice}/login", one=True),
     Pair("login out alice", "DELETE", "/accounts/{alice}/session", one=True),
+    Pair("login status", "GET", "/logins"),
+    Pair("login status alice", "GET", "/logins", query={"target": "alice"}),
     Pair("status", "GET", "/status", changing="at age_seconds"),
     Pair("audit show --limit 5", "GET", "/audit", changing="", query={"limit": 5, "type": "plan"}),
     Pair("kill status", "GET", "/kill"),

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -18,8 +14,7 @@ from ordo_cli.desk import Desk, open_desk
 from ordo_cli.domain.accounts import Target
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.home import Home, find_home
-from tests.api.conftest import bearing, calling, token
-from tests.house.tree import ROOT
+from tests.api.conftest import bearing, calling, served, token
 
 LOGIN, ANSWER, SESSION = (f"/api/v1/accounts/olga/{route}" for route in ("login", "login/answer", "session"))
 
@@ -101,21 +96,6 @@ async def test_from_the_challenge_to_the_session_and_out_again(client: httpx.Asy
     assert (olga["session"], olga["session_until"]) == ("live", done.json()["until"])
     ended = await client.delete(SESSION)
     assert (ended.status_code, ended.json()["session"]) == (200, "logged out")
-
-
-@contextmanager
-def served(home: Home) -> Iterator[str]:
-    """A server process of its own at this home, and its address."""
-    environ = {**os.environ, "ORDO_HOME": str(home.data), "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-m", "ordo_cli", "serve", "--port", "0"]
-    with subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        try:
-            line = next(line for line in process.stderr if "http://" in line)
-            yield "http://" + line.partition("http://")[2].split()[0].rstrip("/,")
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.stderr.read()
 
 
 async def test_what_one_server_was_asked_another_answers(home: Home, desk: Desk) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from ordo_cli.cli.main import main
+from ordo_cli.home import find_home
+from tests.api.conftest import served
 from tests.cli.conftest import Answer
 from tests.house.tree import ROOT
 
@@ -183,3 +185,24 @@ def test_first_logins_of_several_processes_share_one_key_and_an_answer_has_one_w
     rows = ordo("audit show --type login --limit 50 --json").told
     told = [(row["ids"]["account"], row["to"]) for row in rows]
     assert [told.count((account, "live")) for account in ("alice", "olga")] == [1, 1]
+
+
+def test_the_same_at_a_server(ordo: Ordo, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = ordo("token create desk --scope read --scope trade --json").told["token"]
+    with served(find_home({"ORDO_HOME": str(home)})) as url:
+        monkeypatch.setenv("ORDO_HOME", str(tmp_path / "nowhere"))
+        monkeypatch.setenv("ORDO_REMOTE", url)
+        monkeypatch.setenv("ORDO_TOKEN", made)
+        assert ordo("login otp alice").code == 4
+        said = ordo("login @family --json")
+        assert (said.code, [row["session"] for row in said.told]) == (4, ["waiting", "not needed"])
+        monkeypatch.setenv("ORDO_OTP_ALICE", wrong(home))
+        again = ordo("login otp alice --json")
+        assert (again.code, again.wrong["code"]) == (4, "wrong_answer")
+        monkeypatch.setenv("ORDO_OTP_ALICE", code(home))
+        assert ordo("login otp alice --json").told["session"] == "live"
+        assert ordo("buy NSE:INFY --qty 1 --to alice --json").told["outcome"] == "success"
+        assert ordo("login status alice --json").told[0]["covers_close"] is not None
+        assert [row["session"] for row in ordo("login out --json").told] == ["logged out", "not needed", "logged out"]
+        assert ordo("buy NSE:INFY --qty 1 --to alice").code == 4
+    assert not (tmp_path / "nowhere").exists()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ordo_cli.domain.kill import Level, Scope, Switch
     from ordo_cli.domain.orders import Changes
     from ordo_cli.domain.portfolio import Quote
+    from ordo_cli.domain.sessions import KeptChallenge, LoginState
     from ordo_cli.domain.trail import Line
     from ordo_cli.services.cancelling import Cancelled
     from ordo_cli.services.kill import KillState
@@ -223,6 +224,35 @@ class Remote:
         from ordo_cli.cli.remote import outcomes
 
         return self._read(calls.release(str(scope), reason, acknowledged), outcomes.switch)
+
+    async def log_in(self, targets: Sequence[Target]) -> Sequence[LoginState]:
+        return await self._logged(targets, calls.login)
+
+    async def logins(self, targets: Sequence[Target]) -> Sequence[LoginState]:
+        from ordo_cli.cli.remote import logins
+
+        call = calls.logins([str(target) for target in targets])
+        return self._read(call, lambda body: decoding.rows(logins.login, body))
+
+    async def login_question(self, account: str) -> KeptChallenge:
+        from ordo_cli.cli.remote import logins
+
+        call = calls.logins([account])
+        return logins.asked_of(self._read(call, lambda body: decoding.rows(logins.login, body))[0])
+
+    async def login_answer(self, account: str, answer: str) -> LoginState:
+        from ordo_cli.cli.remote import logins
+
+        return self._read(calls.login_answer(account, answer), logins.login)
+
+    async def log_out(self, targets: Sequence[Target]) -> Sequence[LoginState]:
+        return await self._logged(targets, calls.log_out)
+
+    async def _logged(self, targets: Sequence[Target], call: Callable[[str], Call]) -> Sequence[LoginState]:
+        from ordo_cli.cli.remote import logins
+
+        states = await self.logins(targets)
+        return logins.each(states, call, lambda call: self._read(call, logins.login))
 
     async def status(self) -> Status:
         from ordo_cli.cli.remote import outcomes
