@@ -31,6 +31,9 @@ Environment. A flag outranks a variable, a variable outranks config.toml, that o
   ORDO_HOME=/srv/ordo ordo status
 
   ORDO_HOME                everything in one folder: config, data, run files, logs
+  ORDO_REMOTE              the address of an ordo serve: what it can do is done there (--remote; --home is here)
+  ORDO_TOKEN               the token for that server; or ORDO_TOKEN_FILE, or the keyring (ordo remote login URL)
+  ORDO_CLIENT_CERT         a PEM file with certificate and key, for a server that asks for one; SSL_CERT_FILE adds trust
   ORDO_OTP_<ACCOUNT>       the answer that a broker asks for at a login (a-b is ORDO_OTP_A_B); see ordo login otp --help
   ORDO_<TABLE>__<NAME>     any setting: ORDO_LIMITS__VALUE_ORDER_MAX=50000, ORDO_SENDING__READ_TIMEOUT=10
   OTEL_EXPORTER_OTLP_ENDPOINT   where `ordo serve` sends spans, with the extra otel

@@ -49,6 +49,7 @@ TOPICS = (
             ("broker", "ordo_cli.cli.broker", "app", "What each broker can do"),
             ("serve", "ordo_cli.cli.serve", "serve", "The same operations over HTTP"),
             ("token", "ordo_cli.cli.token", "app", "Make, list and revoke tokens for the HTTP API"),
+            ("remote", "ordo_cli.cli.remote.tokens", "app", "Keep the token of a server in the keyring"),
             ("config", "ordo_cli.cli.config", "app", "Show and set the configuration"),
             ("db", "ordo_cli.cli.db", "app", "Upgrade, check, back up and restore the database"),
             ("help", "ordo_cli.cli.help", "help_", "Explain exit codes, output, safety and more"),

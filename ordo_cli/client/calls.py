@@ -150,8 +150,8 @@ def fan_out(fan_out_id: str) -> Call:
     return Call("GET", f"/fanouts/{_word(fan_out_id)}")
 
 
-def events(fan_out_id: str) -> Call:
-    return Call("GET", f"/fanouts/{_word(fan_out_id)}/events")
+def events(fan_out_id: str, until: str = "terminal") -> Call:
+    return Call("GET", f"/fanouts/{_word(fan_out_id)}/events", query=_query(until=until))
 
 
 def cancel_fan_out(fan_out_id: str) -> Call:

@@ -56,17 +56,17 @@ class Lean:
                 reply: Reply = end.value
                 return reply
 
-    def follow(self, call: Call, last: str | None = None) -> Iterator[Event]:
-        """The events of a stream, over as many connections as it takes, until the one that ends it."""
+    def follow(self, call: Call, last: str | None = None, end: float | None = None) -> Iterator[Event]:
+        """The events of a stream, over as many connections as it takes, until the one that ends it, or until `end`."""
         reader, following = Reader(last), Following(call, self.clock.elapsed, self.chance, self._patience)
-        while True:
+        while end is None or self.clock.elapsed() < end:
             try:
-                answer = self._open(call, following.headers(reader), self._timeout)
+                answer = self._open(call, following.headers(reader), self._left(self._timeout, end))
                 try:
                     if answer.status != 200:
                         following.refused(self._reply(answer))
                     else:
-                        for text in answer.lines(QUIET):
+                        for text in answer.lines(lambda: self._left(QUIET, end)):
                             event = reader.line(text)
                             if event is None:
                                 continue
@@ -78,9 +78,14 @@ class Lean:
                 finally:
                     answer.close()
             except wire.Broken as broken:
+                if end is not None and self.clock.elapsed() >= end:
+                    return
                 following.lost(Lost(broken.sent, broken.why))
             reader.fresh()
-            self.clock.wait(following.pause)
+            self.clock.wait(self._left(following.pause, end))
+
+    def _left(self, seconds: float, end: float | None) -> float:
+        return seconds if end is None else max(0.001, min(seconds, end - self.clock.elapsed()))
 
     def _send(self, call: Call, seconds: float) -> Reply | Lost:
         try:

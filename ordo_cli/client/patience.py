@@ -70,7 +70,7 @@ def asking(
 ) -> Steps:
     """Ask until there is an answer, the time is up, or asking again could do something twice.
 
-    `away` is the patience with a server that nothing has reached yet. Raises the error that the server named,
+    `away` is the patience with a server that nothing has reached yet, and with all reads. Raises the error that the server named,
     Unreachable when nothing left, NoAnswer when it may have happened.
     """
     began, pause, sent = elapsed(), FIRST, False
@@ -84,7 +84,7 @@ def asking(
                 raise silence(call, f"it answered with {got.status}, as no ordo does", sent=True)
             return got
         wait = _wait(call, got, pause * chance.uniform(0.5, 1.0))
-        if wait is None or elapsed() + wait >= (end if sent else soon):
+        if wait is None or elapsed() + wait >= (end if sent and call.method != "GET" else soon):
             raise _end(call, got, sent)
         yield Pause(wait)
         pause = min(LONGEST, pause * 2)

@@ -217,12 +217,13 @@ class FanOuts:
         """One with its legs."""
         return _read(self._line, nouns.FanOut, calls.fan_out(fan_out_id))
 
-    def events(self, fan_out_id: str, *, last: str | None = None) -> Iterator[nouns.Change]:
-        """Every change of a leg as it happens, until nothing more will happen; the last one is the whole fan-out.
+    def events(self, fan_out_id: str, *, until: str = "terminal", last: str | None = None) -> Iterator[nouns.Change]:
+        """Every change of a leg as it happens, until it is `accepted`, `filled` or nothing more will happen.
 
-        A lost connection is taken up where it was lost. `last` is the `id` of the last change already known.
+        The last change is the whole fan-out. A lost connection is taken up where it was lost; `last` is the `id` of
+        the last change that is already known.
         """
-        for event in self._line.follow(calls.events(fan_out_id), last):
+        for event in self._line.follow(calls.events(fan_out_id, until), last):
             yield nouns.change(event)
 
     def cancel(self, fan_out_id: str) -> nouns.ListOfCancelled:

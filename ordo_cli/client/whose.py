@@ -49,11 +49,11 @@ def take(words: "list[str]", environ: "Mapping[str, str]" = os.environ) -> "tupl
 def token_for(url: str, file: str, environ: "Mapping[str, str]" = os.environ) -> str:
     """The token for this server. Raises SessionNeeded when there is none, Invalid for a file that holds none."""
     if file:
-        return _from_file(file)
+        return token_from(file)
     if environ.get("ORDO_TOKEN"):
         return environ["ORDO_TOKEN"]
     if environ.get("ORDO_TOKEN_FILE"):
-        return _from_file(environ["ORDO_TOKEN_FILE"])
+        return token_from(environ["ORDO_TOKEN_FILE"])
     kept = kept_token(url)
     if kept is None:
         raise SessionNeeded(f"no token for {url}", hint=NO_TOKEN, code="no_token")
@@ -71,7 +71,8 @@ def kept_token(url: str) -> str | None:
         raise SessionNeeded(f"no token for {url}: {error.message}", hint=NO_TOKEN, code="no_token") from None
 
 
-def _from_file(path: str) -> str:
+def token_from(path: str) -> str:
+    """The token that a file holds. Raises Invalid."""
     try:
         with open(path, encoding="ascii") as file:
             text = file.read(LONGEST).strip()

@@ -60,10 +60,10 @@ class Answer:
                 raise Broken("the answer has no end", sent=True)
         return b"".join(parts)
 
-    def lines(self, quiet: float) -> "Iterator[str]":
+    def lines(self, quiet: "Callable[[], float]") -> "Iterator[str]":
         """The body line by line as it comes, without the ends of lines. Raises Broken after so long a silence."""
         rest = b""
-        for part in self._parts(lambda: self._elapsed() + quiet):
+        for part in self._parts(lambda: self._elapsed() + quiet()):
             *whole, rest = (rest + part).split(b"\n")
             if len(rest) > LONGEST_LINE:
                 raise Broken("a line has no end", sent=True)

@@ -241,7 +241,9 @@ def test_its_csv_is_the_same_too(words: str, both: Both, capsys: pytest.CaptureF
     assert (still(there.out.partition("\n")[0]), there.code) == (still(here.out.partition("\n")[0]), here.code)
 
 
-@pytest.mark.parametrize("name", sorted(set(tree()) - FAR - {"buy", "sell", "help"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(tree()) - FAR - {"buy", "sell", "help", "remote", "remote login", "remote logout"})
+)
 def test_what_has_no_route_refuses_in_one_sentence_and_touches_nothing(
     name: str, both: Both, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -74,6 +74,8 @@ FLAGS = {
     "token list": "--json --csv",
     "token revoke": "--json",
     "serve": "--host --port --socket --expose --tls-cert --tls-key --client-ca --workers --allow-host --origin",
+    "remote login": "--json",
+    "remote logout": "--json",
     "config show": "--json",
     "config path": "--json",
     "config set": "--json",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from ordo_cli.client.lean import PATIENCE
 from ordo_cli.client.patience import IN_FLIGHT, unreadable
 from ordo_cli.domain.accounts import choose
 from ordo_cli.domain.errors import Invalid, NoAnswer, NotFound, OrdoError
-from ordo_cli.domain.fanouts import FanOut, Fate, Outcome, fate
+from ordo_cli.domain.fanouts import FanOut, Outcome
 from ordo_cli.domain.keys import new_key
 from ordo_cli.domain.legs import Leg, Problem
 from ordo_cli.domain.moments import moment_text
@@ -48,9 +49,7 @@ if TYPE_CHECKING:
     from ordo_cli.services.sweep import SweepReport
 
 WAIT = 30.0  # seconds that --wait waits when no --timeout is given
-LOOKS = (0.25, 0.5, 1.0, 2.0)  # seconds between looks while waiting
-EVERY = 1.0  # between two looks of a watch
-NOT_THERE = "a server does not do this for somebody else"
+LOOK = 0.25  # seconds between looks where no stream comes through
 
 
 class Remote:
@@ -97,17 +96,14 @@ class Remote:
     async def wait(self, fan_out: FanOut, until: Until, timeout: float | None, news: News) -> FanOut:
         from ordo_cli.services.orders import reached
 
-        clock, looks = self._client.clock, iter(LOOKS)
-        end = clock.elapsed() + (WAIT if timeout is None else timeout)
-        while not reached(fan_out, until):
-            pause = min(next(looks, LOOKS[-1]), end - clock.elapsed())
-            if pause <= 0:
-                break
-            clock.wait(pause)
-            after = self._look(fan_out)
-            for leg in after.legs:
-                news(leg)
-            fan_out = replace(after, replayed=fan_out.replayed)
+        end = self._client.clock.elapsed() + (WAIT if timeout is None else timeout)
+        try:
+            for after in () if reached(fan_out, until) else self._changes(fan_out, until, end):
+                fan_out = replace(after, replayed=fan_out.replayed)
+                for leg in fan_out.legs:
+                    news(leg)
+        except OrdoError as error:  # the orders are out, and what is known of them is told
+            talk.warn(f"it could not be followed to the end: {error.message}")
         return fan_out
 
     async def recent(self, limit: int, account: str | None) -> Sequence[FanOut]:
@@ -124,12 +120,9 @@ class Remote:
 
         fan_out = await self.fan_out(word)
         yield fan_out
-        while not reached(fan_out, until):
-            self._client.clock.wait(EVERY)
-            after = self._look(fan_out)
-            if after != fan_out:
-                fan_out = after
-                yield fan_out
+        if not reached(fan_out, until):
+            for after in self._changes(fan_out, until):
+                yield after
 
     async def reconcile(self, word: str | None) -> Reconciled:
         from ordo_cli.cli.remote import outcomes
@@ -277,38 +270,33 @@ class Remote:
 
     def _followed(self, begun: FanOut, news: News) -> FanOut:
         """The fan-out once nothing of it is on its way any more, with news of each leg until then."""
-        try:
-            for leg in self._legs(begun):
-                news(leg)
-        except OrdoError:  # no stream comes through here; the fan-out itself can still be looked at
-            pass
+        with suppress(OrdoError):  # no stream comes through here; the fan-out itself can still be looked at
+            for after in self._changes(begun, "accepted"):
+                news(after)
+                if after.outcome is not Outcome.PENDING:
+                    break
         clock = self._client.clock
         end = clock.elapsed() + PATIENCE
         while (after := self._read(calls.fan_out(begun.id), decoding.fan_out)).outcome is Outcome.PENDING:
             if clock.elapsed() >= end:
                 break
-            clock.wait(LOOKS[0])
+            clock.wait(LOOK)
         for leg in after.legs:
             news(leg)
         return after
 
-    def _legs(self, begun: FanOut) -> Iterator[Leg]:
-        """Every leg as it changes, until none of them is on its way any more."""
-        call = calls.events(begun.id)
-        waiting = {leg.id for leg in begun.legs if fate(leg) is Fate.WAITING}
-        for event in self._client.follow(call):
+    def _changes(self, fan_out: FanOut, until: str, end: float | None = None) -> Iterator[FanOut]:
+        """The fan-out each time that something of it has changed, until it is as asked or the time is up."""
+        call = calls.events(fan_out.id, until)
+        for event in self._client.follow(call, end=end):
             if event.kind == END:
+                yield self._read_as(call, event.data, lambda data: decoding.fan_out(json.loads(data)))
                 return
             leg = self._read_as(call, event.data, lambda data: decoding.leg(json.loads(data)))
-            yield leg
-            if fate(leg) is not Fate.WAITING:
-                waiting.discard(leg.id)
-            if not waiting:
-                return
-
-    def _look(self, fan_out: FanOut) -> FanOut:
-        self._client.ask(calls.reconcile(fan_out.id))
-        return self._read(calls.fan_out(fan_out.id), decoding.fan_out)
+            after = replace(fan_out, legs=tuple(leg if each.id == leg.id else each for each in fan_out.legs))
+            if after != fan_out:
+                fan_out = after
+                yield fan_out
 
     def _cancel(self, leg: Leg) -> Cancelled:
         from ordo_cli.cli.remote import outcomes
