@@ -196,7 +196,13 @@ async def _claim(desk: Desk, errand: Errand, broker: Broker) -> tuple[Leg, float
             await errand.unless(broker)
         desk.failpoint("claiming")
         terms = await _terms(desk, errand, broker)
-        answer = await desk.store.journal.claim(errand.leg.id, terms)
+        if desk.store.turns is None:
+            answer = await desk.store.journal.claim(errand.leg.id, terms)
+        else:
+            async with desk.store.turns:  # whose age counts from here, however many were before it
+                _still_wanted(desk, errand)
+                terms = replace(terms, now=desk.clock.now(), elapsed=desk.clock.elapsed())
+                answer = await desk.store.journal.claim(errand.leg.id, terms)
         if not isinstance(answer, Wait):
             return answer, terms.elapsed
         if desk.clock.elapsed() + answer.seconds >= errand.deadline:

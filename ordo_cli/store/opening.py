@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,13 +20,21 @@ if TYPE_CHECKING:
 class Opened:
     """A database that is ready: what opening made of it, how to name it, and the locks it has between hosts, if any."""
 
-    __slots__ = ("account_locks", "became", "database", "where")
+    __slots__ = ("account_locks", "became", "database", "turns", "where")
 
-    def __init__(self, where: str, became: Became, database: Database, locks: AccountLocks | None = None) -> None:
+    def __init__(
+        self,
+        where: str,
+        became: Became,
+        database: Database,
+        locks: AccountLocks | None = None,
+        turns: asyncio.Semaphore | None = None,
+    ) -> None:
         self.where = where
         self.became = became
         self.database = database
         self.account_locks = locks
+        self.turns = turns
 
 
 @asynccontextmanager
@@ -51,13 +60,13 @@ async def _file(path_or_url: str, stamp: str, **more: Any) -> AsyncIterator[Open
 @asynccontextmanager
 async def _postgresql(url: str, **more: Any) -> AsyncIterator[Opened]:
     from ordo_cli.store.postgres.connecting import Place  # with asyncpg, 80 ms that a file does not need
-    from ordo_cli.store.postgres.database import open_database
+    from ordo_cli.store.postgres.database import MOST_TOGETHER, open_database
     from ordo_cli.store.postgres.schema import make_ready
 
     place = Place(url)
     async with open_database(place, **more) as database:
         became = await database.call(lambda line: make_ready(line, place))
-        yield Opened(place.url, became, database, database.account_locks)
+        yield Opened(place.url, became, database, database.account_locks, asyncio.Semaphore(MOST_TOGETHER))
 
 
 def path_of(path_or_url: str) -> str:

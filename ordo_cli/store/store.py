@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ class Store:
     signed: Sign
     changed: Changed
     account_locks: AccountLocks | None = None  # what keeps other hosts from an account, where there can be any
+    turns: asyncio.Semaphore | None = None  # claims that may be under way at once, where each is slow to judge
 
     def acting_as(self, actor: str, request_id: str | None = None) -> Store:
         """The same store for somebody else: what they do stands under their name and request in the audit."""
@@ -128,6 +130,7 @@ async def open_store(
             signed,
             changed,
             opened.account_locks,
+            opened.turns,
         )
 
 

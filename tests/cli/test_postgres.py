@@ -111,3 +111,12 @@ def test_help_and_a_file_load_no_asyncpg(homed: Path) -> None:
     script = "import sys; from ordo_cli.cli.main import main; main(['status']); print('asyncpg' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1] == "False"
+
+
+def test_an_ordo_without_the_driver_says_how_to_get_it(homed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDO_DATABASE__URL", "postgresql+asyncpg://ordo@127.0.0.1/ordo")
+    script = "import sys; sys.modules['asyncpg'] = None; from ordo_cli.cli.main import main; sys.exit(main(['status']))"
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    assert "ordo-cli[postgres]" in said.stderr
+    assert "Traceback" not in said.stderr

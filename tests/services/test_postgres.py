@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 from ordo_cli.desk import open_desk
 from ordo_cli.domain.accounts import AccountId, parse_target
 from ordo_cli.domain.errors import Busy, StoreFailed
+from ordo_cli.domain.kill import GLOBAL
 from ordo_cli.domain.legs import Submission
 from ordo_cli.home import Home, home_at, make
-from ordo_cli.services import accounts, orders
+from ordo_cli.services import accounts, kill, orders
 from ordo_cli.services.planning import PlaceRequest
+from ordo_cli.store.postgres.database import MOST_TOGETHER
 from tests.backends import Backend
 from tests.fakes import FakeClock, Firm, buy
 from tests.pgproxy import Proxy
@@ -111,3 +114,35 @@ async def test_two_hosts_do_not_write_for_one_account_at_once(
                 pass
         async with two.locks.account("alice", clock.elapsed() + 1):
             pass
+
+
+async def test_no_more_claims_are_under_way_than_can_be_judged_before_they_are_old(
+    home: Home, clock: FakeClock, firm: Firm
+) -> None:
+    async with open_desk(home, actor="test", clock=clock, find=firm.find) as desk:
+        for number in range(MOST_TOGETHER + 15):
+            await accounts.add(desk, f"a{number}", "acme", accounts.Wishes(), {})
+        bodies: list[int] = []
+        desk.store.database.on_commit(lambda _, together: bodies.append(together))
+        placed = await orders.place(desk, PlaceRequest(buy(), (parse_target("all"),)))
+        assert {(leg.submission, leg.attempt) for leg in placed.legs} == {(Submission.ACKED, 1)}
+        assert max(bodies) <= MOST_TOGETHER
+
+
+async def test_a_leg_that_waits_for_its_turn_sees_the_switch(home: Home, clock: FakeClock, firm: Firm) -> None:
+    at = At("claiming")
+    async with open_desk(home, actor="test", clock=clock, find=firm.find, failpoint=at) as desk:
+        await accounts.add(desk, "alice", "acme", accounts.Wishes(), {})
+        turns, waiting = desk.store.turns, asyncio.Event()
+        assert turns is not None
+        for _ in range(MOST_TOGETHER):
+            await turns.acquire()
+        at.then = waiting.set
+        placing = asyncio.create_task(orders.place(desk, PlaceRequest(buy(), (parse_target("all"),))))
+        await waiting.wait()
+        await asyncio.sleep(0)
+        await kill.engage(desk, GLOBAL)
+        for _ in range(MOST_TOGETHER):
+            turns.release()
+        (leg,) = (await placing).legs
+        assert (leg.submission, leg.problem and leg.problem.code, leg.attempt) == (Submission.BLOCKED, "KILL", 0)

@@ -15,7 +15,7 @@ from ordo_cli.store.postgres.connecting import Connector, Line, Place, Trouble, 
 from ordo_cli.store.postgres.driver import Transaction, begin, reading, together
 from ordo_cli.store.postgres.hosts import AccountLocks
 
-MOST_TOGETHER = 50  # each body is some round trips: with more, the first would be too old to be sent when all are done
+MOST_TOGETHER = 25  # each body is some round trips: with more, the first would be too old to be sent when all are done
 READERS = 4
 
 
