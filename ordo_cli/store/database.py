@@ -1,4 +1,4 @@
-"""The journal in an SQLite file: one connection in a thread of its own, and one writer that commits what gathered.
+"""The journal in an SQLite file: one writer in a thread of its own that commits what gathered, and a reader beside it.
 
 Bodies refuse before they write. One that does not spoils the transaction, which then is run again without it: cheaper
 than a savepoint around each, which copies every page that is touched.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -35,9 +35,11 @@ class Line(aiosqlite.Connection):
 class SqliteDatabase:
     """A `Database` in one file."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, line: Line, another: Callable[[], Line]) -> None:
+        self._line, self._another = line, another
+        self._reader: Line | None = None
         self._gathering = Gathering(self._commit, MOST_TOGETHER)
+        self._looking = Gathering(self._look, MOST_TOGETHER)
 
     async def run[**P, T](self, body: Callable[P, Body[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a body in a durable transaction. Its refusal harms no other; after StoreFailed nothing was kept."""
@@ -46,8 +48,8 @@ class SqliteDatabase:
 
     async def read[**P, T](self, body: Callable[P, Body[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a body that only reads, on one unchanging picture of the database."""
-        outcome = await self._line.call(lambda connection: _reading(connection, body(*args, **kwargs)))
-        return outcome.opened()  # type: ignore[no-any-return]  # an outcome holds what its body returned
+        result: T = await self._looking.run(partial(body, *args, **kwargs))
+        return result
 
     async def call[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run work on the connection between two transactions. Raises StoreFailed."""
@@ -59,6 +61,13 @@ class SqliteDatabase:
     async def settle(self) -> None:
         """Wait until everything handed in is committed or refused."""
         await self._gathering.settle()
+        await self._looking.settle()
+
+    async def close(self) -> None:
+        await self.settle()
+        if self._reader is not None:
+            await self._reader.close()
+        await self._line.close()
 
     def on_commit(self, told: Callable[[float, int], None]) -> None:
         """Call this after each commit with its seconds and how many bodies it held."""
@@ -79,23 +88,36 @@ class SqliteDatabase:
     async def _commit(self, bodies: Sequence[Made]) -> list[Outcome]:
         return await self._line.call(lambda connection: together(connection, bodies))
 
+    async def _look(self, bodies: Sequence[Made]) -> list[Outcome]:
+        """Beside the writer while it is at work: neither its disk nor a lock that it waits for holds up a look."""
+        if self._gathering.busy and self._reader is None:
+            reader = self._another()
+            with suppress(sqlite3.Error):  # else looks go on between two commits, as before
+                await reader
+                self._reader = reader
+        line = self._reader if self._gathering.busy and self._reader is not None else self._line
+        return await line.call(lambda connection: looking(connection, bodies))
+
 
 @asynccontextmanager
 async def open_database(
     path: str, *, busy_seconds: float = BUSY_SECONDS, connector: Connector = connect
 ) -> AsyncIterator[SqliteDatabase]:
     """Open the file; whoever has it ready to use is the schema's matter."""
-    line = Line(lambda: connector(path, busy_seconds), iter_chunk_size=64)
+
+    def another() -> Line:
+        return Line(lambda: connector(path, busy_seconds), iter_chunk_size=64)
+
+    line = another()
     try:
         await line
     except sqlite3.Error as error:
         raise failed(error) from error
-    database = SqliteDatabase(line)
+    database = SqliteDatabase(line, another)
     try:
         yield database
     finally:
-        await database.settle()
-        await line.close()
+        await database.close()
 
 
 def together(connection: sqlite3.Connection, bodies: Sequence[Made]) -> list[Outcome]:
@@ -144,16 +166,24 @@ def _alone(connection: sqlite3.Connection, body: Body[Any], told: list[Tell]) ->
         return Outcome(error=error)
 
 
-def _reading(connection: sqlite3.Connection, body: Body[Any]) -> Outcome:
+def looking(connection: sqlite3.Connection, bodies: Sequence[Made]) -> list[Outcome]:
+    """Run bodies that only read, all on one picture. Each one's error is its own."""
     try:
         connection.execute("BEGIN")
+        return [_reading(connection, made()) for made in bodies]
+    except sqlite3.Error as error:
+        return [Outcome(error=failed(error))] * len(bodies)
+    finally:
+        _undo(connection)
+
+
+def _reading(connection: sqlite3.Connection, body: Body[Any]) -> Outcome:
+    try:
         return Outcome(value=step(connection, body, []))
     except sqlite3.Error as error:
         return Outcome(error=failed(error))
     except Exception as error:
         return Outcome(error=error)
-    finally:
-        _undo(connection)
 
 
 def _undo(connection: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""The one writer of a process: bodies gather while a commit runs, and what has gathered is committed together."""
+"""Bodies gather while the last ones run, and what has gathered runs together: a commit for many, a look for many."""
 
 from __future__ import annotations
 
@@ -47,6 +47,11 @@ class Gathering:
             self._writer = asyncio.create_task(self._write())
         # Shielded by design: a caller that is cancelled while waiting does not take back what is being committed.
         return await future
+
+    @property
+    def busy(self) -> bool:
+        """Whether a commit is running or about to."""
+        return self._writer is not None
 
     async def settle(self) -> None:
         """Wait until everything handed in is committed or refused."""
