@@ -135,8 +135,9 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     accounts = [account for account, _ in chosen]
     desk.rights.require_accounts(accounts)
     mode = _one_mode(desk, accounts)
+    seals: dict[Scope, Seal] = {}
     if not closing:
-        desk.gate.stamps([GLOBAL])
+        desk.gate.stamps([GLOBAL], seals)
     found = await markets.read(desk, request.intent, accounts)
     shares = _allocate(request, chosen, found)
     opposite = _opposite(picture, request.intent.instrument.exchange, desk.clock.now())
@@ -148,7 +149,6 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
         if each.id in shares.shares
     ]
     epochs = {} if closing else {switch.scope: switch.epoch for switch in picture.switches}
-    seals: dict[Scope, Seal] = {}
     proposals = tuple(_of_this_epoch(_propose(desk, request, case, seals), epochs) for case in cases)
     refusal = _too_big(desk, request, proposals)
     if not closing and refusal is None:
