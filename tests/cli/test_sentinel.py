@@ -240,3 +240,35 @@ def test_a_session_that_was_changed_or_is_over(stage: Stage) -> None:
     assert stage.ordo("login", "otp", "carol", "--otp-stdin", given=stage.mark()) == 0
     assert stage.ordo("login", "carol") == 4  # acme has forgotten it
     assert stage.ordo("account", "remove", "carol", "--yes") == 0
+
+
+@pytest.mark.parametrize("address", ["redis://:{}@127.0.0.1:1", "rediss://u:{}@127.0.0.1:1/3", "unix://:{}@/no.sock"])
+def test_the_password_of_redis(stage: Stage, address: str) -> None:
+    stage.environ["ORDO_REDIS__URL"] = address.format(stage.mark())
+    assert stage.ordo("account", "add", "alice", "--broker", "paper", "--no-input") == 0
+    for words in (
+        ("config", "show"),
+        ("config", "show", "--json"),
+        ("config", "show", "--csv"),
+        ("doctor",),
+        ("doctor", "--json"),
+        ("status", "--json"),
+        ("buy", "NSE:INFY", "--qty", "1", "--limit", "1500", "--to", "alice", "--yes"),
+        ("funds",),
+        ("init", "--no-input", "--json"),
+    ):
+        assert stage.ordo(*words) == 0, words
+    assert "redis_lost" in (stage.home / "logs" / "ordo.log").read_text()
+
+
+def test_addresses_that_make_no_sense_and_passwords_among_the_words(stage: Stage) -> None:
+    for form in ("redis://:{}@", "http://:{}@127.0.0.1", "redis://:{}@127.0.0.1:x", "redis://:{} x@h", "redis://:{}"):
+        stage.environ["ORDO_REDIS__URL"] = form.format(stage.mark())
+        assert stage.ordo("config", "show") == 2
+        assert stage.ordo("status", "--json") == 2
+        assert stage.ordo("doctor") == 1
+    del stage.environ["ORDO_REDIS__URL"]
+    for setting in ("redis.url", "database.url"):
+        for form in ("redis://:{}@127.0.0.1", "postgresql+asyncpg://ordo:{}@127.0.0.1/ordo"):
+            assert stage.ordo("config", "set", setting, form.format(stage.mark())) == 2
+    assert stage.ordo("config", "set", "redis.url", "redis://127.0.0.1") == 0

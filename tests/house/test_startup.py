@@ -15,6 +15,7 @@ HEAVY = {
     "alembic",
     "cryptography",
     "fastapi",
+    "hiredis",
     "httpx",
     "keyring",
     "pydantic",
@@ -81,3 +82,8 @@ def test_importing_the_door_loads_nothing_heavy(module: str) -> None:
 def test_help_needs_no_home_and_makes_none(tmp_path: Path) -> None:
     loaded(tmp_path / "home", "--help")
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("more", [{}, {"ORDO_REDIS__URL": "redis://127.0.0.1:1"}], ids=["without", "with"])
+def test_only_a_terminal_with_redis_loads_what_speaks_to_it(tmp_path: Path, more: dict[str, str]) -> None:
+    assert ("hiredis" in loaded(tmp_path, "account", "list", **more)) == bool(more)
