@@ -118,18 +118,21 @@ class RedisCache:
             try:
                 line, _ = await connect(self._address, self._pushed)
             except Exception as error:  # of whatever kind: a cache that cannot be had is none
-                rest = self._trouble(_why(error))
+                why = _why(error)
             else:
                 self._begin(line)
                 try:
-                    rest = self._trouble(await asyncio.shield(line.ended))
+                    why = await asyncio.shield(line.ended)
                 except asyncio.CancelledError:
                     self._send()
                     await line.close()
                     raise
                 finally:
                     self._line = None
+            is_new, rest = self._trouble()
             await self._clock.sleep(rest)
+            if is_new:  # and not sooner: the first line of a log takes 60 ms, which an order may be waiting for
+                log.get(__name__).warning("redis_lost", at=str(self._address), why=why)
 
     async def say_what_is_unsaid(self) -> None:
         """At the end: a process that was quicker than its connection still wakes the others, if that is soon."""
@@ -151,17 +154,14 @@ class RedisCache:
         for channel in self._channels.names:
             self._channels.wake(channel)  # what was said while nobody could hear it is found by looking
 
-    def _trouble(self, why: str) -> float:
-        """Seconds to rest now. The first trouble of an episode is logged."""
+    def _trouble(self) -> tuple[bool, float]:
+        """Whether an episode begins with this, and the seconds to rest now."""
         self._tried.set()
         now = self._clock.elapsed()
-        if now - self._troubled_at > EPISODE:
-            self._rest = FIRST_REST
-            log.get(__name__).warning("redis_lost", at=str(self._address), why=why)
-        else:
-            self._rest = min(self._rest * 2, LONGEST_REST)
+        is_new = now - self._troubled_at > EPISODE
+        self._rest = FIRST_REST if is_new else min(self._rest * 2, LONGEST_REST)
         self._troubled_at = now
-        return self._rest
+        return is_new, self._rest
 
     def _relay(self, channel: str, text: str) -> None:
         """Many at once leave as one, after what this process is just doing."""
