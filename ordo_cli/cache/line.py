@@ -7,13 +7,19 @@ and keeps its own time-outs, pools and repeats, where a cache must rather be giv
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING, Any, cast
 
 from hiredis import PushNotification, Reader, ReplyError, pack_command
 
 from ordo_cli.domain.addresses import RedisAddress
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 ANSWER = 0.04  # seconds that somebody waits for an answer
 OPENING = 2.0  # seconds for a connection and its greeting, which nobody waits for
@@ -172,15 +178,48 @@ async def _open(address: RedisAddress, make: Callable[[], Line]) -> None:
     if address.path:
         await loop.create_unix_connection(make, address.path)
         return
-    if not address.tls:
-        await loop.create_connection(make, address.host, address.port)
-        return
+    places = await _addresses_of(address.host, address.port)
+    for place in places:
+        with suppress(OSError) if place != places[-1] else nullcontext():
+            if address.tls:
+                await loop.create_connection(make, place, address.port, ssl=_trusted(), server_hostname=address.host)
+            else:
+                await loop.create_connection(make, place, address.port)
+            return
+
+
+def _trusted() -> SSLContext:
     import ssl  # 12 ms with truststore, for the one server in a hundred that is far away
 
     import truststore
 
-    trusted = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    await loop.create_connection(make, address.host, address.port, ssl=trusted)
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+async def _addresses_of(host: str, port: int) -> list[str]:
+    """The host by its numbers. A name server may take half a minute to say nothing.
+
+    The loop's own way asks in a thread that the end of the process waits for; this one may be left behind.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[str]] = loop.create_future()
+
+    def tell(set_it: Callable[[Any], None], value: object) -> None:
+        if not answer.done():
+            set_it(value)
+
+    def look() -> None:
+        said: tuple[Callable[[Any], None], object]
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            said = answer.set_result, list(dict.fromkeys(str(place[4][0]) for place in found))
+        except Exception as error:
+            said = answer.set_exception, error
+        with suppress(RuntimeError):  # nobody is there any more
+            loop.call_soon_threadsafe(tell, *said)
+
+    threading.Thread(target=look, name="redis-address", daemon=True).start()
+    return await answer
 
 
 def _code(error: ReplyError) -> str:

@@ -21,6 +21,7 @@ from ordo_cli.domain.addresses import RedisAddress
 from ordo_cli.domain.seams import Chance, Clock
 
 FIRST_REST, LONGEST_REST = 1.0, 30.0  # seconds without it after a trouble, doubled with each further one
+GATHERED = 0.005  # seconds in which wake-ups after the first leave as one: a thousand legs are not a thousand of them
 EPISODE = 60.0  # seconds: troubles nearer to one another than this are one, and logged once
 LONGEST_LIFE = 3600.0  # seconds; a value from there lives no longer here whatever it says
 WINDOW = """
@@ -164,23 +165,30 @@ class RedisCache:
         return is_new, self._rest
 
     def _relay(self, channel: str, text: str) -> None:
-        """Many at once leave as one, after what this process is just doing."""
+        """The first leaves after what this process is just doing, and what comes soon after it leaves together."""
         if len(self._unsaid) < MOST:
             self._unsaid[channel] = text
         if not self._leaving:
             self._leaving = True
-            asyncio.get_running_loop().call_soon(self._send)
+            asyncio.get_running_loop().call_soon(self._leave)
 
-    def _send(self) -> None:
-        self._leaving = False
+    def _leave(self) -> None:
+        if self._unsaid and self._send():
+            asyncio.get_running_loop().call_later(GATHERED, self._leave)
+        else:
+            self._leaving = False
+
+    def _send(self) -> bool:
+        """Say what is unsaid. False when nobody is there to hear it, who will be told when he is."""
         if self._line is None:
-            return
+            return False
         try:
             for channel, text in tuple(self._unsaid.items()):
                 self._line.say("PUBLISH", self._prefix + channel, f"{self._me} {text}")
                 del self._unsaid[channel]
         except Lost:
-            return
+            return False
+        return True
 
     def _listened(self, channel: str, listening: bool) -> None:
         if self._line is not None:

@@ -174,3 +174,17 @@ async def test_a_value_of_the_other_process_is_kept_here_no_longer_than_it_lives
         server.kill()
         await asyncio.sleep(0.3)
         assert await other.get("quote") is None
+
+
+async def test_a_thousand_changes_at_once_are_a_few_wake_ups(server: Server, cached: Opener) -> None:
+    async with cached(server.url) as one, cached(server.url) as other:
+        with other.subscribe("fanout/1") as there:
+            await settled(other, one)
+            for number in range(1000):
+                one.publish("fanout/1", str(number))
+                if number % 10 == 0:
+                    await asyncio.sleep(0)
+            while await anext(there) != "999":
+                pass
+    said = next(line for line in server.tell("INFO", "commandstats").split(b"\n") if b"cmdstat_publish" in line)
+    assert int(said.partition(b"calls=")[2].partition(b",")[0]) < 100

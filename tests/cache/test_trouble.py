@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,6 +59,51 @@ async def test_where_nothing_listens_it_works_alone(cached: Opener) -> None:
 async def test_where_there_is_no_such_socket_it_works_alone(cached: Opener, tmp_path: Path) -> None:
     async with cached(f"unix://{tmp_path}/no.sock", connected=False) as cache:
         await works_alone(cache)
+
+
+def test_a_name_server_that_says_nothing_keeps_no_process_from_ending(
+    cached: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, said = threading.Event(), threading.Event()
+
+    def look(*_: object, **__: object) -> list[object]:
+        asked.set()
+        said.wait(60)
+        raise OSError("no such name")
+
+    async def work() -> None:
+        async with cached("redis://cache.example.com", connected=False) as cache:
+            await until(asked.is_set)
+            await works_alone(cache)
+
+    monkeypatch.setattr("socket.getaddrinfo", look)
+    asyncio.run(work())
+    assert not said.is_set()
+    said.set()
+
+
+async def test_a_name_that_is_nobodys_is_none(cached: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", look)
+    async with cached("redis://cache.example.com", connected=False) as cache:
+        await works_alone(cache)
+        health = await cache.health()
+    assert health is not None
+    assert health.trouble == "Name or service not known"
+
+
+async def test_of_several_addresses_the_one_that_answers_is_taken(
+    server: Server, cached: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(host: str, port: int, **_: object) -> list[object]:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, ("127.0.0.2", port)), (*kind, ("127.0.0.1", port))]
+
+    monkeypatch.setattr("socket.getaddrinfo", look)
+    async with cached(f"redis://localhost:{server.port}") as cache:
+        assert await cache.hits("alice", 30.0) == 1
 
 
 TROUBLES: dict[str, Callable[[Server], object]] = {
