@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from ordo_cli.deploy import start
+from tests.house.test_packaging import SCHEMA, passes
 from tests.house.tree import ROOT
 
 FILE = ROOT / "compose.yaml"
@@ -29,11 +28,7 @@ def needed(name: str) -> dict[str, str]:
 
 
 def test_it_is_what_compose_expects() -> None:
-    from tests.house.test_packaging import passes
-
-    passes(
-        Path(sys.executable).with_name("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", "compose.yaml"
-    )
+    passes(*SCHEMA, "--builtin-schema", "vendor.compose-spec", FILE)
 
 
 @each

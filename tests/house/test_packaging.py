@@ -16,6 +16,7 @@ import yaml
 from tests.house.tree import ROOT
 
 BESIDE = Path(sys.executable).parent
+SCHEMA = (sys.executable, "-m", "check_jsonschema")
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 SCRIPTS = [path for path in sorted((ROOT / ".ci").iterdir()) if path.is_file() and path.suffix == ""]
 
@@ -44,8 +45,8 @@ def test_the_image_gets_every_file_that_its_recipe_copies() -> None:
 
 
 def test_the_workflows_are_what_the_service_expects() -> None:
-    passes(BESIDE / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)
-    passes(BESIDE / "check-jsonschema", "--builtin-schema", "vendor.dependabot", ROOT / ".github" / "dependabot.yml")
+    passes(*SCHEMA, "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)
+    passes(*SCHEMA, "--builtin-schema", "vendor.dependabot", ROOT / ".github" / "dependabot.yml")
 
 
 def test_the_workflows_hold_no_known_weakness() -> None:
