@@ -277,6 +277,10 @@ class Accounts:
         """Every account that this token may see."""
         return await _read(self._line, nouns.ListOfAccounts, calls.accounts())
 
+    async def logins(self, *targets: str) -> nouns.ListOfLogins:
+        """How each account stands with its broker's login: those named, or all."""
+        return await _read(self._line, nouns.ListOfLogins, calls.logins(targets))
+
     async def login(self, account: str) -> nouns.Login:
         """Log the account in, unless it is live; a `challenge` in the answer waits for `answer`. Asked once."""
         return await _read(self._line, nouns.Login, calls.login(account))

@@ -43,6 +43,7 @@ __all__ = [
     "ListOfAccounts",
     "ListOfCancelled",
     "ListOfFanOuts",
+    "ListOfLogins",
     "Login",
     "Order",
     "Positions",
@@ -59,6 +60,7 @@ __all__ = [
 ListOfAccounts = list[Account]
 ListOfCancelled = list[CancelledOut]
 ListOfFanOuts = list[FanOut]
+ListOfLogins = list[Login]
 Books = Rows[OrderRow]
 Funds = Rows[FundsRow]
 Holdings = Rows[HoldingRow]

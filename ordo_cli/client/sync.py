@@ -275,6 +275,10 @@ class Accounts:
         """Every account that this token may see."""
         return _read(self._line, nouns.ListOfAccounts, calls.accounts())
 
+    def logins(self, *targets: str) -> nouns.ListOfLogins:
+        """How each account stands with its broker's login: those named, or all."""
+        return _read(self._line, nouns.ListOfLogins, calls.logins(targets))
+
     def login(self, account: str) -> nouns.Login:
         """Log the account in, unless it is live; a `challenge` in the answer waits for `answer`. Asked once."""
         return _read(self._line, nouns.Login, calls.login(account))

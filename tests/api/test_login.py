@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from ordo_cli.cli.main import main
+from ordo_cli.client import Ordo
 from ordo_cli.desk import Desk, open_desk
 from ordo_cli.domain.accounts import Target
 from ordo_cli.domain.tokens import TokenScope
@@ -96,6 +97,17 @@ async def test_from_the_challenge_to_the_session_and_out_again(client: httpx.Asy
     assert (olga["session"], olga["session_until"]) == ("live", done.json()["until"])
     ended = await client.delete(SESSION)
     assert (ended.status_code, ended.json()["session"]) == (200, "logged out")
+
+
+async def test_the_client_logs_in_too(home: Home, desk: Desk) -> None:
+    text = await token(desk, TokenScope.TRADE, TokenScope.READ)
+    with served(home) as url, Ordo(url, token=text) as ordo:
+        assert ordo.accounts.login("bob").session == "not needed"
+        asked = ordo.accounts.login("olga").challenge
+        assert asked is not None
+        assert ordo.accounts.answer("olga", code(home), asked.id).session == "live"
+        assert [each.session for each in ordo.accounts.logins("olga", "bob")] == ["live", "not needed"]
+        assert ordo.accounts.log_out("olga").session == "logged out"
 
 
 async def test_what_one_server_was_asked_another_answers(home: Home, desk: Desk) -> None:
