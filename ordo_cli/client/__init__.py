@@ -4,7 +4,7 @@
 import os
 from ordo_cli.client import Ordo
 
-with Ordo("http://127.0.0.1:8080", token=os.environ["ORDO_TOKEN"]) as ordo:
+with Ordo("http://127.0.0.1:8020", token=os.environ["ORDO_TOKEN"]) as ordo:
     placed = ordo.orders.place(side="buy", instrument="NSE:INFY", quantity=10, to="@family")
     for change in ordo.fanouts.events(placed.id):
         print(change.kind, change.data)

@@ -27,7 +27,7 @@ class AsyncOrdo:
     ```python
     from ordo_cli.client import AsyncOrdo
 
-    async with AsyncOrdo("http://127.0.0.1:8080", token=os.environ["ORDO_TOKEN"]) as ordo:
+    async with AsyncOrdo("http://127.0.0.1:8020", token=os.environ["ORDO_TOKEN"]) as ordo:
         placed = await ordo.orders.place(side="buy", instrument="NSE:INFY", quantity=10, to=["alice", "@family"])
         async for change in ordo.fanouts.events(placed.id):
             print(change.kind, change.data)
