@@ -61,7 +61,7 @@ def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = N
         openapi_url=f"{PREFIX}/openapi.json" if docs else None,
         redirect_slashes=False,
         swagger_ui_oauth2_redirect_url=None,
-        responses=problems.documented(400, 401, 403, 422, 429, 500, 503),
+        responses=problems.documented(400, 401, 403, 408, 413, 415, 422, 429, 431, 500, 503),
     )
     app.state.desk, app.state.settings, app.state.flights = desk, settings, Flights()
     app.state.limits = Limits(desk, settings.rate)

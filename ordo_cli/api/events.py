@@ -26,9 +26,17 @@ RECHECK = 1.0  # seconds between looks whether the token still counts
 AGAIN = 1000  # milliseconds that a client waits before it comes back
 
 EVENT_STREAM = "text/event-stream"
+EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "The number of the change in the audit"},
+        "event": {"type": "string", "enum": ["leg", "outcome"]},
+        "data": {"type": "string", "description": "JSON: a leg, or at the end the fan-out"},
+    },
+}
 LastId = Annotated[
-    str | None,
-    Header(alias="Last-Event-ID", pattern="^[0-9]{1,18}$", description="Go on behind this event, wherever it was read"),
+    str,
+    Header(alias="Last-Event-ID", pattern="^[0-9]{0,18}$", description="Go on behind this event, wherever it was read"),
 ]
 UntilQuery = Annotated[Literal["accepted", "terminal", "filled"], Query(description="End when it is so")]
 
@@ -39,7 +47,7 @@ UntilQuery = Annotated[Literal["accepted", "terminal", "filled"], Query(descript
     responses={
         200: {
             "description": "`leg` events, each a leg, and at the end one `outcome`, the fan-out",
-            "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+            "content": {EVENT_STREAM: {"schema": EVENT}},
         },
         **problems.documented(404),
     },
@@ -49,7 +57,7 @@ async def events(
     fan_out_id: FanOutPath,
     desk: DeskDep,
     given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-    last: LastId = None,
+    last: LastId = "",
     until: UntilQuery = "terminal",
 ) -> StreamingResponse:
     """Every change of a leg as it happens, from the first or behind the one last seen, until nothing more will."""

@@ -137,7 +137,7 @@ class Guard:
             status=status,
             ms=round((self._desk.clock.elapsed() - began) * 1000, 1),
             client=client[0] if client else None,
-            actor=scope["state"].get("actor"),
+            who=scope["state"].get("actor", "").partition(":")[2] or None,
         )
 
 

@@ -32,7 +32,7 @@ KeyHeader = Annotated[
     ),
 ]
 PreferHeader = Annotated[
-    str | None, Header(alias="Prefer", description="`respond-async`: answer as soon as it is written down")
+    str, Header(alias="Prefer", description="`respond-async`: answer as soon as it is written down")
 ]
 REPLAYED = {"Idempotent-Replayed": "true"}
 
@@ -50,11 +50,11 @@ REPLAYED = {"Idempotent-Replayed": "true"}
     },
 )
 async def place(
-    order: PlaceOrder, desk: DeskDep, flights: FlightsDep, key: KeyHeader, prefer: PreferHeader = None
+    order: PlaceOrder, desk: DeskDep, flights: FlightsDep, key: KeyHeader, prefer: PreferHeader = ""
 ) -> Response:
     """Send one order to one or many accounts. The same key again sends nothing and answers what became of it."""
     request = order.request(check_key(key.strip('"')))
-    if prefer is not None and "respond-async" in [word.strip().lower() for word in prefer.split(",")]:
+    if "respond-async" in [word.strip().lower() for word in prefer.split(",")]:
         return await _begin(desk, flights, request)
     return _told(await flights.finish(orders.place(desk, request, follow=False)))
 

@@ -18,31 +18,31 @@ MISSING = problems.documented(404)
 
 
 @router.get("/positions", response_model=schemas.Rows[schemas.PositionRow], responses=MISSING)
-async def positions(desk: DeskDep, targets: TargetsQuery = None) -> Response:
+async def positions(desk: DeskDep, targets: TargetsQuery) -> Response:
     """Net positions of the day."""
     return answer(schemas.consolidated(await portfolio.positions(desk, targets_of(targets)), schemas.position_row))
 
 
 @router.get("/holdings", response_model=schemas.Rows[schemas.HoldingRow], responses=MISSING)
-async def holdings(desk: DeskDep, targets: TargetsQuery = None) -> Response:
+async def holdings(desk: DeskDep, targets: TargetsQuery) -> Response:
     """Shares held."""
     return answer(schemas.consolidated(await portfolio.holdings(desk, targets_of(targets)), schemas.holding_row))
 
 
 @router.get("/funds", response_model=schemas.Rows[schemas.FundsRow], responses=MISSING)
-async def funds(desk: DeskDep, targets: TargetsQuery = None) -> Response:
+async def funds(desk: DeskDep, targets: TargetsQuery) -> Response:
     """Money free and used."""
     return answer(schemas.consolidated(await portfolio.funds(desk, targets_of(targets)), schemas.funds_row))
 
 
 @router.get("/orders", response_model=schemas.Rows[schemas.OrderRow], responses=MISSING)
-async def orders(desk: DeskDep, targets: TargetsQuery = None) -> Response:
+async def orders(desk: DeskDep, targets: TargetsQuery) -> Response:
     """The brokers' order books, each order with the leg of ours that it is."""
     return answer(schemas.consolidated(await portfolio.orders(desk, targets_of(targets)), schemas.order_row))
 
 
 @router.get("/trades", response_model=schemas.Rows[schemas.TradeRow], responses=MISSING)
-async def trades(desk: DeskDep, targets: TargetsQuery = None) -> Response:
+async def trades(desk: DeskDep, targets: TargetsQuery) -> Response:
     """Today's trades."""
     return answer(schemas.consolidated(await portfolio.trades(desk, targets_of(targets)), schemas.trade_row))
 

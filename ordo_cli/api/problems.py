@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import compile_path
 
 from ordo_cli import log
 from ordo_cli.domain.errors import (
@@ -207,7 +208,17 @@ async def _http(request: Request, error: Exception) -> Response:
         405: ("no_such_method", "not with this method"),
     }
     code, message = words.get(error.status_code, ("failed", str(error.detail)))
-    return problem(error.status_code, code, message, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return problem(error.status_code, code, message, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What this address takes: of several routes of one path, Starlette names the methods of the first alone."""
+    path = request.scope["path"]
+    known = request.app.openapi()["paths"].items()
+    return sorted(verb.upper() for route, verbs in known if compile_path(route)[0].match(path) for verb in verbs)
 
 
 def sentence(error: ValidationError) -> str:

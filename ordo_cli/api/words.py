@@ -28,11 +28,16 @@ InstrumentsQuery = Annotated[
     list[InstrumentName], Query(alias="instrument", min_length=1, max_length=100, description="Again for more")
 ]
 TargetsQuery = Annotated[
-    list[TargetWord] | None,
-    Query(alias="target", max_length=MOST_TARGETS, description="`alice`, `@group` or `all`; again for more"),
+    list[TargetWord],
+    Query(
+        alias="target",
+        default_factory=list,
+        max_length=MOST_TARGETS,
+        description="`alice`, `@group` or `all`; again for more",
+    ),
 ]
 
 
-def targets_of(words: list[str] | None) -> tuple[Target, ...]:
+def targets_of(words: list[str]) -> tuple[Target, ...]:
     """The targets that were named, or all of them."""
     return tuple(parse_target(word) for word in words or ["all"])

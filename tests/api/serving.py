@@ -123,5 +123,10 @@ def serving(home: Path, *more: str, token: str | None = None) -> Iterator[Server
         process.stderr.close()
 
 
+def children(process: int) -> list[int]:
+    """The processes that this one has begun and that still live."""
+    return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
 def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}

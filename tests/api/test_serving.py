@@ -21,7 +21,7 @@ import pytest
 
 from ordo_cli.cli.main import main
 from tests.api.conftest import BUY, Run
-from tests.api.serving import PATIENCE, Server, environment, serving
+from tests.api.serving import PATIENCE, Server, children, environment, serving
 from tests.brokers.wire.certificates import make_authority
 from tests.house.tree import ROOT
 
@@ -289,10 +289,6 @@ def test_workers_end_when_their_parent_is_killed(homed: Path) -> None:
         server.process.kill()
         server.process.wait()
         wait_for(lambda: {"gone": not any(Path(f"/proc/{each}").exists() for each in workers)}, "gone")
-
-
-def children(process: int) -> list[int]:
-    return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def ordo(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
