@@ -17,7 +17,16 @@ from ordo_cli.services import cancelling, fanouts, reconcile
 router = APIRouter(tags=["fan-outs"])
 
 
-@router.get("/fanouts", response_model=list[schemas.FanOut], responses=problems.documented(404))
+@router.get(
+    "/fanouts",
+    response_model=list[schemas.FanOut],
+    responses={
+        200: {
+            "headers": {"Link": {"schema": {"type": "string"}, "description": "The next page, while there may be one"}}
+        },
+        **problems.documented(404),
+    },
+)
 async def recent(
     desk: DeskDep, account: AccountQuery = None, limit: LimitQuery = 20, before: BeforeQuery = None
 ) -> Response:

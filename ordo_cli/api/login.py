@@ -24,7 +24,7 @@ WAITING: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/logins", response_model=list[schemas.Login], responses=problems.documented(404))
-async def logins(desk: DeskDep, targets: TargetsQuery = None) -> Response:
+async def logins(desk: DeskDep, targets: TargetsQuery) -> Response:
     """How each account stands: live until when, or what its broker waits to hear. Asks no broker."""
     return answer([schemas.login(state) for state in await login.status(desk, targets_of(targets))])
 

@@ -35,6 +35,12 @@ PreferHeader = Annotated[
     str, Header(alias="Prefer", description="`respond-async`: answer as soon as it is written down")
 ]
 REPLAYED = {"Idempotent-Replayed": "true"}
+TEXT = {"schema": {"type": "string"}}
+PLACE = {"schema": {"type": "string"}, "description": "Where the fan-out is", "required": True}
+HEADERS = {
+    "Location": PLACE,
+    "Idempotent-Replayed": {**TEXT, "description": "`true` when an earlier request with this key did it"},
+}
 
 
 @router.post(
@@ -43,9 +49,17 @@ REPLAYED = {"Idempotent-Replayed": "true"}
     response_model=schemas.FanOut,
     dependencies=[WhileOpen],
     responses={
-        201: {"description": "Every leg was accepted"},
-        202: {"model": schemas.FanOut, "description": "Written down and being sent (`Prefer: respond-async`)"},
-        207: {"model": schemas.FanOut, "description": "Written down; not every leg was accepted"},
+        201: {"description": "Every leg was accepted", "headers": HEADERS},
+        202: {
+            "model": schemas.FanOut,
+            "description": "Written down and being sent (`Prefer: respond-async`)",
+            "headers": {"Location": PLACE, "Preference-Applied": TEXT},
+        },
+        207: {
+            "model": schemas.FanOut,
+            "description": "Written down; not every leg was accepted",
+            "headers": HEADERS,
+        },
         **problems.documented(404, 409, 423, 502),
     },
 )

@@ -17,7 +17,7 @@ from ordo_cli.domain.sessions import LONGEST_ANSWER
 from ordo_cli.services.planning import OnPartial, PlaceRequest
 
 NAME = "[a-z0-9][a-z0-9_-]{0,31}"
-MOST_TARGETS = 1_000
+MOST_TARGETS = MOST_LEGS = 1_000
 UNSEEN = r"\u0000-\u001f\u007f-\u009f"  # control characters, which no note of a user's needs
 
 Units = Annotated[int, Field(ge=1, le=999_999_999)]
@@ -89,6 +89,7 @@ class PlaceOrder(In):
             on_partial=OnPartial(self.on_partial),
             allow_duplicate=self.allow_duplicate,
             confirmed=self.confirm,
+            most_legs=MOST_LEGS,
         )
 
     def _intent(self) -> OrderIntent:

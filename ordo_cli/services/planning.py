@@ -61,6 +61,7 @@ class PlaceRequest:
     allow_duplicate: bool = False
     confirmed: bool = False  # soft objections were seen and accepted
     purpose: Purpose = Purpose.ENTRY
+    most_legs: int | None = None  # how many accounts whoever asks may send to at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     chosen = picked(picture.accounts)
     accounts = [account for account, _ in chosen]
     desk.rights.require_accounts(accounts)
+    if request.most_legs is not None and len(accounts) > request.most_legs:
+        raise Invalid(f"{len(accounts)} accounts are more than the {request.most_legs} that one request may reach")
     mode = _one_mode(desk, accounts)
     seals: dict[Scope, Seal] = {}
     if not closing:

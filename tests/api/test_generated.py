@@ -13,6 +13,7 @@ import pytest
 from tests.api.serving import serving
 from tests.house.tree import ROOT
 
+KEPT = "use_after_free"  # what is deleted is an order at a broker; its leg is journalled for ever, and still told
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
@@ -33,7 +34,8 @@ def test_nothing_that_the_description_allows_or_forbids_breaks_it(
     with serving(home, "--rate", "0") as server:
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"]
         command += [f"{server.url}/api/v1/openapi.json", "-H", f"Authorization: Bearer {server.token}", *without]
-        command += ["--checks", "all", "--max-time", str(budget(long_form) // 2), "--warnings", "off", "--no-color"]
+        command += ["--checks", "all", "--exclude-checks", KEPT, "--warnings", "off", "--no-color"]
+        command += ["--max-time", str(budget(long_form) // 2)]
         env = os.environ | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env)
         assert server.stop() == 0

@@ -14,7 +14,9 @@ from ordo_cli.cli.exits import EXIT_CODES
 from ordo_cli.desk import Desk
 from ordo_cli.domain import errors
 from ordo_cli.domain.kill import GLOBAL
-from ordo_cli.services import kill
+from ordo_cli.domain.values import replace
+from ordo_cli.schemas.requests import PlaceOrder
+from ordo_cli.services import kill, orders
 from tests.api.conftest import BUY, Key
 
 ORDERS = "/api/v1/orders"
@@ -195,3 +197,10 @@ async def test_pages_follow_each_other(client: httpx.AsyncClient) -> None:
     assert [each["key"] for each in second.json()] == ["filled-1"]
     assert "next" not in second.links
     assert (await client.get("/api/v1/fanouts", params={"before": "nosuch"})).status_code == 404
+
+
+async def test_one_request_reaches_a_thousand_accounts_and_no_more(desk: Desk) -> None:
+    request = PlaceOrder.model_validate(BUY | {"targets": ["all"]}).request()
+    assert request.most_legs == 1000
+    with pytest.raises(errors.Invalid, match="more than the 1"):
+        await orders.preview(desk, replace(request, most_legs=1))
