@@ -187,11 +187,12 @@ async def _attach(desk: Desk, fan_out: FanOut, watch: Watch) -> FanOut:
     until = desk.clock.elapsed() + _patience(desk, fan_out.intent) + desk.config.read_timeout
     with desk.cache.subscribe(channel_of(fan_out.id)) as wakes:
         while fan_out.outcome is Outcome.PENDING and desk.clock.elapsed() < until and not desk.stopping.is_set():
-            await _sleep(desk, FOLLOW, wakes)
-            await startup.wake(desk)
+            await startup.wake(desk)  # the first look comes after subscribing, so that no change falls between
             after = await desk.store.journal.fan_out(fan_out.id)
             _tell_changes(fan_out, after, watch)
             fan_out = replace(after, replayed=True)
+            if fan_out.outcome is Outcome.PENDING:
+                await _sleep(desk, FOLLOW, wakes)
     return fan_out
 
 

@@ -90,13 +90,16 @@ def request(**more: object) -> PlaceRequest:
     return PlaceRequest(buy(), (parse_target("all"),), **more)  # type: ignore[arg-type]
 
 
-def held_until(event: asyncio.Event, broker: ScriptedBroker) -> None:
-    """The broker takes its time over the next order."""
+def held_until(event: asyncio.Event, broker: ScriptedBroker) -> asyncio.Event:
+    """The broker takes its time over the next order. What comes back is set when the order is claimed and with it."""
+    claimed = asyncio.Event()
 
     async def wait() -> None:
+        claimed.set()
         await event.wait()
 
     broker.before_placing = wait
+    return claimed
 
 
 async def test_a_fan_out_sent_by_one_process_wakes_the_watcher_in_another(
@@ -105,9 +108,9 @@ async def test_a_fan_out_sent_by_one_process_wakes_the_watcher_in_another(
     """The watcher looks by itself once in an hour, so that nothing but a wake-up can tell it."""
     async with opener(server.url) as desk:
         alice, answered = await add(desk, firm, "alice"), asyncio.Event()
-        held_until(answered, alice)
+        claimed = held_until(answered, alice)
         placing = asyncio.ensure_future(orders.place(desk, request(key="the-same-key-again")))
-        await until(lambda: "place" in alice.log)
+        await claimed.wait()
         watcher = subprocess.Popen(
             [sys.executable, "-c", WATCHER, home.data],
             env={**os.environ, "ORDO_HOME": home.data, "ORDO_REDIS__URL": server.url, "PYTHONPATH": os.getcwd()},
@@ -131,9 +134,9 @@ async def test_a_replay_in_the_same_process_is_woken_too(
     monkeypatch.setattr(orders, "FOLLOW", NEVER)
     async with opener(url if shared else "") as desk:
         alice, answered, told = await add(desk, firm, "alice"), asyncio.Event(), list[str]()
-        held_until(answered, alice)
+        claimed = held_until(answered, alice)
         first = asyncio.ensure_future(orders.place(desk, request(key="the-same-key-again")))
-        await until(lambda: "place" in alice.log)
+        await claimed.wait()
         shown: list[FanOut] = []
         somebody_else = desk.acting_as(desk.actor, FULL, "request-2")
         second = asyncio.ensure_future(
@@ -151,9 +154,9 @@ async def test_a_watcher_whose_wake_up_never_comes_finds_it_by_looking(opener: O
     """Two desks that share no cache are as two processes without Redis."""
     async with opener() as desk, opener() as other:
         alice, answered = await add(desk, firm, "alice"), asyncio.Event()
-        held_until(answered, alice)
+        claimed = held_until(answered, alice)
         first = asyncio.ensure_future(orders.place(desk, request(key="the-same-key-again")))
-        await until(lambda: "place" in alice.log)
+        await claimed.wait()
         second = asyncio.ensure_future(orders.place(other, request(key="the-same-key-again")))
         answered.set()
         assert (await second).outcome is (await first).outcome is Outcome.SUCCESS
@@ -162,9 +165,9 @@ async def test_a_watcher_whose_wake_up_never_comes_finds_it_by_looking(opener: O
 async def test_a_wake_up_that_lies_changes_nothing(opener: Opener, firm: Firm, server: Server) -> None:
     async with opener(server.url) as desk, opener(server.url) as other:
         alice, answered = await add(desk, firm, "alice"), asyncio.Event()
-        held_until(answered, alice)
+        claimed = held_until(answered, alice)
         first = asyncio.ensure_future(orders.place(desk, request(key="the-same-key-again")))
-        await until(lambda: "place" in alice.log)
+        await claimed.wait()
         told: list[Leg] = []
         second = asyncio.ensure_future(orders.place(other, request(key="the-same-key-again"), told.append))
         fan_out = (await desk.store.journal.fan_outs())[0]
