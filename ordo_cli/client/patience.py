@@ -70,8 +70,8 @@ def asking(
 ) -> Steps:
     """Ask until there is an answer, the time is up, or asking again could do something twice.
 
-    `away` is the patience with a server that nothing has reached yet, and with all reads. Raises the error that the server named,
-    Unreachable when nothing left, NoAnswer when it may have happened.
+    `away` is the patience with a server that nothing has reached yet, and with all reads. Raises the error that the
+    server named, Unreachable when nothing left, NoAnswer when it may have happened.
     """
     began, pause, sent = elapsed(), FIRST, False
     end, soon = began + patience + call.seconds, began + (patience if away is None else away)
