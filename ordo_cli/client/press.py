@@ -31,7 +31,7 @@ USAGE = frozenset({400, 404, 422})
 NOTHING = "NOTHING WAS STOPPED"
 AT_THE_SERVER = (
     "at the server: ordo kill, or delete the file run/armed in its home, or stop `ordo serve` there;\n"
-    "  then look at the brokers' own apps. This machine's own ordo was not touched: ordo --home FOLDER kill stops it"
+    "  then look at the brokers' own apps. This machine's own ordo was not touched; ORDO_REMOTE= ordo kill stops it"
 )
 
 

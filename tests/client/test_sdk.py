@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -24,7 +28,9 @@ from ordo_cli.domain.errors import (
     SessionNeeded,
 )
 from ordo_cli.domain.tokens import TokenScope
-from tests.api.conftest import cli, desk, home, homed, names, prepared, token
+from ordo_cli.home import Home
+from tests.api.conftest import cli, desk, home, homed, names, prepared, served, token
+from tests.house.tree import ROOT
 
 __all__ = ["cli", "desk", "home", "homed", "names", "prepared"]
 
@@ -142,3 +148,17 @@ async def test_a_token_opens_what_it_may_and_no_more(desk: Desk, transport: http
         async with AsyncOrdo(BASE, wrong, transport=transport) as client:
             with pytest.raises(SessionNeeded, match="token"):
                 await client.fanouts.list()
+
+
+async def test_the_example_of_the_readme_runs(desk: Desk, home: Home) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    environ = {**os.environ, "ORDO_TOKEN": await token(desk), "PYTHONPATH": str(ROOT)}
+    with served(home) as url:
+        done = subprocess.run(
+            [sys.executable, "-c", example.replace("http://127.0.0.1:8020", url)],
+            env=environ,
+            capture_output=True,
+            text=True,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1].startswith(("leg", "outcome"))

@@ -14,7 +14,7 @@ import pytest
 from tests.house.tree import ROOT
 
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md")
-GLOBAL = {"--home", "--no-input", "--version", "--help"}
+GLOBAL = {"--home", "--remote", "--token-file", "--no-input", "--version", "--help"}
 
 
 def typed() -> list[list[str]]:
