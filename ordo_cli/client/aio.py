@@ -223,8 +223,8 @@ class FanOuts:
         """Every change of a leg as it happens, until it is `accepted`, `filled` or nothing more will happen.
 
         The last change is the whole fan-out; a leg that nobody can tell about keeps it from coming until somebody has
-        settled it, and closing the iterator ends the stream before. A lost connection is taken up where it was lost; `last` is the `id` of
-        the last change that is already known.
+        settled it, and closing the iterator ends the stream before. A lost connection is taken up where it was lost;
+        `last` is the `id` of the last change that is already known.
         """
         async for event in self._line.follow(calls.events(fan_out_id, until), last):
             yield nouns.change(event)
