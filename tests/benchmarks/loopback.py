@@ -42,6 +42,7 @@ class Arrivals:
     count: int
     skew_ms: float  # from the first question's arrival to the last one's
     together: int  # the most that were waiting for their answers at once
+    last: float = 0.0  # when the last question arrived, by perf_counter, which all processes share on Linux
 
 
 @contextmanager
@@ -112,7 +113,12 @@ class Broker(asyncio.Protocol):
 
     def _tell(self) -> None:
         times = Broker.times or [0.0]
-        seen = {"count": len(Broker.times), "skew_ms": (max(times) - min(times)) * 1e3, "together": Broker.together}
+        seen = {
+            "count": len(Broker.times),
+            "skew_ms": (max(times) - min(times)) * 1e3,
+            "together": Broker.together,
+            "last": times[-1],
+        }
         Broker.times, Broker.together = [], 0
         self._say(json.dumps(seen).encode())
 
