@@ -73,7 +73,7 @@ def asking(
     `away` is the patience with a server that nothing has reached yet, and with all reads. Raises the error that the
     server named, Unreachable when nothing left, NoAnswer when it may have happened.
     """
-    began, pause, sent = elapsed(), FIRST, False
+    began, pause, sent, doubt = elapsed(), FIRST, False, False
     end, soon = began + patience + call.seconds, began + (patience if away is None else away)
     while True:
         got = yield Send(max(0.05, min(timeout + call.seconds, end - elapsed())))
@@ -85,7 +85,8 @@ def asking(
             return got
         wait = _wait(call, got, pause * chance.uniform(0.5, 1.0))
         if wait is None or elapsed() + wait >= (end if sent and call.method != "GET" else soon):
-            raise _end(call, got, sent)
+            raise _end(call, got, sent, doubt)
+        doubt = doubt or (got.sent if isinstance(got, Lost) else got.status >= 500 and not got.is_problem)
         yield Pause(wait)
         pause = min(LONGEST, pause * 2)
 
@@ -108,14 +109,21 @@ def _wait(call: Call, got: Reply | Lost, pause: float) -> float | None:
     return told if got.status == IN_FLIGHT and after and call.repeat is Repeat.BY_KEY else None
 
 
-def _end(call: Call, got: Reply | Lost, sent: bool) -> OrdoError:
+def _end(call: Call, got: Reply | Lost, sent: bool, doubt: bool) -> OrdoError:
+    """The error that ends a call. `doubt` says that an earlier try may have been taken.
+
+    A refusal of what was asked speaks for earlier tries too, because the server looks for the key first. One for other
+    reasons (later, not you, a bug) does not.
+    """
     if isinstance(got, Lost):
         return silence(call, got.why, sent=sent)
     if got.status in BETWEEN and not got.is_problem:
         return silence(call, f"a proxy answered with {got.status}", sent=True)
     error = error_of(got.status, got.content)
-    if call.key is not None and error.reason in ("busy", "bug", "failed"):
-        error.hint = error.hint or _same_key(call.key)
+    under_way = got.status == IN_FLIGHT and call.repeat is Repeat.BY_KEY and "retry-after" in got.headers
+    failed = type(error) is OrdoError and got.status >= 500
+    if call.method != "GET" and (under_way or failed or (doubt and got.status in {*SOON, 401, 403})):
+        return silence(call, error.message, sent=True)
     return error
 
 

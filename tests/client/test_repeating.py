@@ -116,7 +116,7 @@ async def gone(server: Any, peer: Any) -> None:
         (refused(409, "ALREADY_DONE", "refused"), Refused, "ALREADY_DONE"),
         (refused(401, "unauthenticated"), SessionNeeded, "unauthenticated"),
         (refused(400, "malformed"), Invalid, "malformed"),
-        (refused(500, "bug"), OrdoError, "bug"),
+        (refused(500, "bug"), NoAnswer, "no_answer"),
         (refused(504, "no_answer"), NoAnswer, "no_answer"),
         (said(418, b"tea", kind="text/plain"), Refused, "refused"),
     ],
@@ -138,6 +138,36 @@ async def test_when_it_stays_busy_that_is_what_is_said() -> None:
         with pytest.raises(Busy):
             await client.orders.place(**ORDER)
     assert 3 <= len(script.asked) <= 6
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        refused(503, "stopping", None, "Retry-After: 1"),
+        refused(429, "too_many_requests"),
+        refused(401, "unauthenticated"),
+        refused(403, "not_allowed"),
+        IN_PROGRESS,
+    ],
+)
+async def test_what_says_nothing_of_an_earlier_try_leaves_it_unknown(last: bytes) -> None:
+    async with serving(Script(drops, last)) as server, ordo(server.url, patience=3.0) as client:
+        with pytest.raises(NoAnswer, match="may have been done") as caught:
+            await client.orders.place(**ORDER, key="rebalance-17")
+    assert "rebalance-17" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("last", [refused(422, "QTY_LOT", "limit_exceeded"), refused(423, "kill_engaged")])
+async def test_a_refusal_of_the_order_itself_speaks_for_the_earlier_try_too(last: bytes) -> None:
+    async with serving(Script(drops, last)) as server, ordo(server.url) as client:
+        with pytest.raises(Refused):
+            await client.orders.place(**ORDER)
+
+
+async def test_an_order_that_is_still_under_way_at_the_end_is_unknown() -> None:
+    async with serving(Script(IN_PROGRESS)) as server, ordo(server.url, patience=3.0) as client:
+        with pytest.raises(NoAnswer):
+            await client.orders.place(**ORDER)
 
 
 async def test_a_redirect_is_not_followed() -> None:
