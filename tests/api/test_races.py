@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from statistics import median
 
 import httpx
 import pytest
@@ -53,7 +54,8 @@ def test_workers_killed_at_random_never_double_an_order(home: Path, long_form: b
 def test_nothing_leaves_after_a_press_has_returned_with_two_workers_busy(home: Path, long_form: bool) -> None:
     presses = 50 if long_form else 10
     with serving(home, "--workers", str(WORKERS), "--rate", "0") as server:
-        returned = asyncio.run(press_amid(server, presses))
+        took, returned = asyncio.run(press_amid(server, presses))
+    print(f"{presses} presses returned within {median(took) * 1000:.0f} ms (median), {max(took) * 1000:.0f} (worst)")
     sent = sorted(message.elapsed for message in arrived(home))
     assert len(returned) == presses
     late = [at for began, ended in returned for at in sent if began < at < ended]
@@ -61,9 +63,9 @@ def test_nothing_leaves_after_a_press_has_returned_with_two_workers_busy(home: P
     assert len(sent) > presses, "the workers were not busy"
 
 
-async def press_amid(server: Server, presses: int) -> list[tuple[float, float]]:
-    """Between when nothing may leave: from the return of each press to the release after it."""
-    clock, windows, done = SystemClock(), list[tuple[float, float]](), asyncio.Event()
+async def press_amid(server: Server, presses: int) -> tuple[list[float], list[tuple[float, float]]]:
+    """How long each press took, and between when nothing may leave: from its return to the release after it."""
+    clock, windows, took, done = SystemClock(), list[tuple[float, float]](), list[float](), asyncio.Event()
     numbers = iter(range(1_000_000))
 
     async def trader() -> None:
@@ -78,8 +80,10 @@ async def press_amid(server: Server, presses: int) -> list[tuple[float, float]]:
         async with httpx.AsyncClient(base_url=server.url, headers=server.bearing, timeout=PATIENCE) as line:
             for _ in range(presses):
                 await asyncio.sleep(0.05)
+                asked = clock.elapsed()
                 pressed = await line.post("/api/v1/kill")
                 began = clock.elapsed()
+                took.append(began - asked)
                 assert pressed.json()["quiet"] is True, pressed.text
                 await asyncio.sleep(0.05)
                 ended = clock.elapsed()
@@ -90,4 +94,4 @@ async def press_amid(server: Server, presses: int) -> list[tuple[float, float]]:
         done.set()
 
     await asyncio.gather(presser(), *(trader() for _ in range(8)))
-    return windows
+    return took, windows
