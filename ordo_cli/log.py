@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from ordo_cli.domain.patterns import later
@@ -157,12 +158,15 @@ def hide(*secrets: str) -> None:
 
 def redacted(value: object, hidden: frozenset[str] | set[str] = frozenset()) -> object:
     """The value without what looks like a secret, by name or by shape, and without the texts to hide."""
-    if isinstance(value, Mapping):
-        return {str(name): REDACTED if is_secret(str(name)) else redacted(item, hidden) for name, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [redacted(item, hidden) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
+    if not isinstance(value, str):  # what most values are, and asking of a text whether it is a mapping is dear
+        if isinstance(value, Mapping):
+            return {
+                str(name): REDACTED if is_secret(str(name)) else redacted(item, hidden) for name, item in value.items()
+            }
+        if isinstance(value, list | tuple | set | frozenset):
+            return [redacted(item, hidden) for item in value]
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     for secret in hidden:
         text = text.replace(secret, REDACTED)
@@ -170,6 +174,7 @@ def redacted(value: object, hidden: frozenset[str] | set[str] = frozenset()) -> 
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
+@lru_cache(1024)  # the same few names come with every line, and a server writes one for each request
 def is_secret(name: str) -> bool:
     """Whether a field of this name holds something that nobody should read in a log."""
     words = [word.lower() for word in _WORDS.findall(name)]
