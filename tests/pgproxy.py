@@ -89,6 +89,7 @@ class Proxy:
                 if self._fail_at and self.count == self._fail_at:
                     self._fail_at, self.failed = 0, True
                     await self._terminate(there_writer)
+                    break  # what the client still says here must not be counted as the next connection's
                 if COMMIT in chunk and self._lose_commit:
                     self._lose_commit, self.failed = False, True
                     back.cancel()

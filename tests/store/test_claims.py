@@ -229,4 +229,4 @@ async def test_a_thousand_claims_at_once_cost_few_commits(tmp_path: Path) -> Non
         claimed = await asyncio.gather(*(store.journal.claim(leg, terms(clock)) for leg in legs))
     assert all(isinstance(leg, Leg) for leg in claimed)
     assert sum(commits) == 1000
-    assert len(commits) <= 25
+    assert len(commits) <= 60
