@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from ordo_cli.domain.errors import StoreFailed
+from ordo_cli.store.schema import HEAD
 
 if TYPE_CHECKING:
     from ordo_cli.store.postgres.connecting import Place
@@ -53,6 +54,8 @@ async def upgrade_postgresql(place: Place, to: str = "head") -> bool:
 
 def _upgrade(connection: Connection, to: str) -> bool:
     before = MigrationContext.configure(connection).get_current_revision()
+    if to == "head" and before == HEAD:  # another ordo was faster, and more of them wait for the lock
+        return False
     command.upgrade(_config(connection), to)
     return MigrationContext.configure(connection).get_current_revision() != before
 

@@ -153,7 +153,7 @@ async def test_six_first_starts_at_once_make_one_installation(
         assert start.stdin is not None
         start.stdin.write("go\n")
         start.stdin.flush()
-    said = [(await asyncio.to_thread(start.communicate, timeout=60))[0].split() for start in starts]
+    said = [(await asyncio.to_thread(start.communicate, timeout=200))[0].split() for start in starts]
     assert {start.returncode for start in starts} == {0}
     assert len({install for install, _ in said}) == 1
     became = sorted(word for _, word in said)

@@ -20,6 +20,7 @@ except ImportError as missing:
 
 type Connector = Callable[["Place", float], Awaitable["Line"]]
 
+CONNECTING = 2.0  # seconds that a server may take to let us in, however little patience there is for other writers
 CLOSING = 2.0  # seconds that a goodbye may take
 OWN = ("22", "23", "42", "P0")  # classes of errors that a body's own rows or words caused; the database is well
 GONE = ("08", "57P")  # the connection is gone, or the server is going
@@ -92,7 +93,7 @@ async def connect(place: Place, busy_seconds: float, *, patient: bool = False) -
             place.bare,
             password=place.password,
             connection_class=Line,
-            timeout=busy_seconds,
+            timeout=max(busy_seconds, CONNECTING),
             command_timeout=None if patient else busy_seconds + 10,
             server_settings=_settings(busy_seconds),
         )

@@ -7,14 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.store.driver import Body
-from ordo_cli.store.postgres.connecting import HINT, Place, Trouble, close, connect
+from ordo_cli.store.postgres.connecting import CONNECTING, HINT, Place, Trouble, close, connect
 from ordo_cli.store.postgres.driver import begin, commit, undo
-
-ROUNDS = 3  # connecting, waiting for the writer before us, writing: each may take the whole limit
 
 
 def run_now[T](url: str, body: Body[T], busy_seconds: float) -> T:
-    """Run one body in a durable transaction of its own. Raises StoreFailed, within three times the limit at most."""
+    """Run one body in a durable transaction of its own. Raises StoreFailed, at most four seconds after the limit."""
 
     def run() -> T:
         return asyncio.run(_limited(Place(url), body, busy_seconds))
@@ -29,7 +27,7 @@ def run_now[T](url: str, body: Body[T], busy_seconds: float) -> T:
 
 async def _limited[T](place: Place, body: Body[T], busy_seconds: float) -> T:
     try:
-        async with asyncio.timeout(busy_seconds * ROUNDS):
+        async with asyncio.timeout(busy_seconds + 2 * CONNECTING):
             return await _run(place, body, busy_seconds)
     except TimeoutError:
         raise StoreFailed(f"the database at {place} does not answer", hint=HINT, code="STORE") from None
