@@ -49,6 +49,16 @@ def run(
         runner.run(_serve(home, settings, sockets, tls, ready, parent))
 
 
+def try_out(home: Home) -> None:
+    """Open the home once and close it, before workers do it side by side. Raises what keeps it from being used."""
+
+    async def once() -> None:
+        async with open_desk(home, actor=ACTOR):
+            pass
+
+    asyncio.run(once())
+
+
 async def _serve(
     home: Home,
     settings: Settings,

@@ -20,8 +20,8 @@ SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGCH
 DIED, SERVES = b"d", b"s"
 
 Told = Callable[[], None]
-Work = Callable[[int, int, Told], None]
-"""Serves as worker of this number; told when it does, and ends when this descriptor does: then the parent is gone."""
+Work = Callable[[int, int, Told], int]
+"""Serves as worker of this number, to its exit code; told when it does; ends when this descriptor does, with us."""
 
 
 def supervise(home: Home, count: int, work: Work) -> int:
@@ -71,8 +71,7 @@ class _Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             os.setpgrp()  # Ctrl-C at a terminal is told to the parent, and by it to us: once
             os.close(self._life)
-            self._work(worker, self._alive, lambda: self._say(SERVES))
-            code = 0
+            code = self._work(worker, self._alive, lambda: self._say(SERVES))
         finally:
             os._exit(code)
 
@@ -95,7 +94,7 @@ class _Supervisor:
         if self._ending:
             self._code = self._code or (1 if code > 0 else 0)
         elif code > 0 and self._clock.elapsed() - born < SETTLED:  # it failed by itself, as the next would
-            self._code = 1
+            self._code = code
             self._end()
         else:
             self._begin(worker)

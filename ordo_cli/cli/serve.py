@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ordo_cli.cli import door
-from ordo_cli.domain.errors import Refused
+from ordo_cli.cli.exits import exit_code_for
+from ordo_cli.cli.failures import fail
+from ordo_cli.domain.errors import OrdoError, Refused
 
 if TYPE_CHECKING:
     from ordo_cli.api.settings import Settings
@@ -88,14 +90,19 @@ def _serve(home: Home, settings: Settings) -> None:
             server.run(home, settings, [listener], tls, partial(_announce, settings))
             return
 
-        def work(worker: int, parent: int, told: processes.Told) -> None:
+        def work(worker: int, parent: int, told: processes.Told) -> int:
             def ready(desk: Desk) -> None:
                 told()
                 if worker == 0:
                     _announce(settings, desk)
 
-            server.run(home, settings, [listener], tls, ready, parent)
+            try:
+                server.run(home, settings, [listener], tls, ready, parent)
+            except OrdoError as error:
+                return fail("serve", error, as_json=False) if worker == 0 else exit_code_for(error)
+            return door.DONE
 
+        server.try_out(home)
         door.leave(processes.supervise(home, settings.workers, work))
     finally:
         listener.close()
@@ -109,5 +116,7 @@ def _announce(settings: Settings, desk: Desk) -> None:
     door.say(f"ordo serves at {where}{many} (home {desk.home.data})")
     if settings.loopback and not settings.socket:
         door.say(f"  what there is: {settings.url}/docs")
+    if settings.host in ("0.0.0.0", "::") and not settings.allow_hosts and not settings.socket:  # noqa: S104  refused
+        door.say("  other machines call it by the names that --allow-host gives; none is given")
     door.say("  a token to call it with: ordo token create NAME --scope read --scope trade")
     door.say("  to stop everything: ordo kill; to end this server: Ctrl-C")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import sqlite3
 import ssl
 import stat
 import subprocess
@@ -13,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -106,13 +107,36 @@ async def test_a_client_that_hangs_up_stops_no_order(server: Server) -> None:
     assert found["outcome"] == "success"
 
 
-def test_sigusr1_stops_all_sending(server: Server, slow: Path) -> None:
-    server.process.send_signal(signal.SIGUSR1)
-    answer = wait_for(lambda: httpx.get(f"{server.url}/api/v1/kill", headers=server.bearing).json(), "engaged")
-    assert answer["scopes"][0]["engaged"] is True
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sigusr1_stops_all_sending(homed: Path, workers: str) -> None:
+    with serving(homed, "--workers", workers) as server:
+        server.process.send_signal(signal.SIGUSR1)
+        answer = wait_for(lambda: httpx.get(f"{server.url}/api/v1/kill", headers=server.bearing).json(), "engaged")
+        assert answer["scopes"][0]["engaged"] is True
+        assert not (homed / "run" / "armed").exists()
+        placed = httpx.post(f"{server.url}{ORDERS}", json=BUY, headers=keyed(server, "killed-1"))
+        assert placed.status_code == 423
+
+
+def test_a_press_stops_while_the_database_is_locked(server: Server, slow: Path) -> None:
+    """The file goes first; the row is written once it can be."""
+    with closing(sqlite3.connect(slow / "ordo.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = httpx.post(f"{server.url}/api/v1/kill", headers=server.bearing, timeout=PATIENCE)
+        other.execute("ROLLBACK")
+    told = answer.json()
+    assert (answer.status_code, told["engaged"], told["quiet"], told["recorded"]) == (200, True, True, False)
     assert not (slow / "run" / "armed").exists()
-    placed = httpx.post(f"{server.url}{ORDERS}", json=BUY, headers=keyed(server, "killed-1"))
-    assert placed.status_code == 423
+    assert httpx.get(f"{server.url}/api/v1/status", headers=server.bearing).json()["kill"]["engaged"] is True
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_home_that_cannot_be_used_is_one_sentence_however_many_workers(homed: Path, workers: str) -> None:
+    (homed / "ordo.db").write_bytes(b"this is no database" * 100)
+    done = ordo(homed, "serve", "--port", "0", "--workers", workers)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("error: ") == 1
+    assert "Traceback" not in done.stderr
 
 
 def wait_for(ask: object, field: str) -> dict[str, list[dict[str, object]]]:
