@@ -221,7 +221,7 @@ def test_a_command_says_the_same_there_as_here(words: str, both: Both, capsys: p
 
 
 WRITES = ("buy", "sell", "order modify", "order cancel", "fanout cancel", "kill -", "kill release")
-MOVING = ("audit", "quote NSE:INFY")  # rows are counted, prices move
+MOVING = ("audit", "trades", "quote NSE:INFY")  # rows are numbered as they come, prices move
 READS = [words for words in dict.fromkeys(SAME) if not words.startswith((*WRITES, *MOVING))]
 
 
