@@ -27,6 +27,7 @@ class Proxy:
         self.port = 0
         self._fail_at = 0
         self._lose_commit = False
+        self.silent = False  # takes every message and passes none on
         self.count = 0
         self.failed = False
 
@@ -97,7 +98,8 @@ class Proxy:
                     there_writer.write(chunk)
                     await there_reader.read(65536)
                     break
-                there_writer.write(chunk)
+                if not self.silent:
+                    there_writer.write(chunk)
         except (OSError, asyncio.CancelledError):
             pass
         finally:

@@ -17,6 +17,7 @@ from ordo_cli.services import accounts, presses
 from ordo_cli.services.setup import arm_new
 from tests import backends, postgres
 from tests.backends import POSTGRESQL, Backend
+from tests.pgproxy import Proxy
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_an_account_that_does_not_exist_is_said_and_one_that_does_is_stopped(hom
     assert row(backend, home, "account") == [(1, 1, None)]
 
 
-@pytest.mark.parametrize("trouble", ["held", "gone"])
+@pytest.mark.parametrize("trouble", ["held", "gone", "silent"])
 def test_a_database_that_does_not_take_the_row_delays_nothing_else(
     home: Home,
     backend: Backend,
@@ -81,6 +82,12 @@ def test_a_database_that_does_not_take_the_row_delays_nothing_else(
     if trouble == "gone":
         monkeypatch.setenv("ORDO_DATABASE__URL", "postgresql+asyncpg://ordo:hunter2@127.0.0.1:1/ordo")
         assert press.main(["kill", "--reason", "enough"], no_clean_up) == 0
+    elif trouble == "silent":
+        monkeypatch.setattr(press, "RECORD_S", 0.1)
+        with Proxy(url) as proxy:
+            proxy.silent = True
+            monkeypatch.setenv("ORDO_DATABASE__URL", proxy.url)
+            assert press.main(["kill", "--reason", "enough"], no_clean_up) == 0
     else:
         monkeypatch.setattr(press, "RECORD_S", 0.1)
 

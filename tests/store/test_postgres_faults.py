@@ -13,6 +13,7 @@ import pytest
 from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.domain.kill import GLOBAL, Level
 from ordo_cli.domain.legs import Leg, LegId, Submission
+from ordo_cli.store.postgres import connecting
 from ordo_cli.store.postgres.connecting import Line, failed
 from ordo_cli.store.postgres.driver import commit
 from ordo_cli.store.sql import POSTGRESQL
@@ -78,6 +79,21 @@ async def test_a_claim_whose_commit_was_not_confirmed_fails_although_the_row_is_
         assert (await store.audit.verify()).state == "whole"
         moved = await store.journal.move(LegId("aa-1"), lambda leg: leg.to(Submission.NOT_SENT))
         assert moved.submission is Submission.NOT_SENT
+
+
+async def test_a_server_that_falls_silent_is_not_waited_for_for_ever(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "ANSWERING", 0.2)
+    async with opened(proxy.url, CLOCK, busy_seconds=2.0) as store:
+        await store.journal.open(fan_out("aa"), duplicate_window=None)
+        proxy.silent = True
+        claim = asyncio.create_task(store.journal.claim(LegId("aa-1"), terms(CLOCK)))
+        with pytest.raises(StoreFailed, match=r"was lost|does not answer"):
+            await claim
+        proxy.silent = False
+        assert (await store.journal.leg("aa-1"))[1].submission is Submission.PLANNED
+        assert isinstance(await store.journal.claim(LegId("aa-1"), terms(CLOCK)), Leg)
 
 
 async def test_when_a_commit_dies_everybody_in_it_is_told_so(proxy: Proxy) -> None:

@@ -21,6 +21,7 @@ except ImportError as missing:
 type Connector = Callable[["Place", float], Awaitable["Line"]]
 
 CONNECTING = 2.0  # seconds that a server may take to let us in, however little patience there is for other writers
+ANSWERING = 10.0  # seconds that one statement may take beside waiting for others
 CLOSING = 2.0  # seconds that a goodbye may take
 OWN = ("22", "23", "42", "P0")  # classes of errors that a body's own rows or words caused; the database is well
 GONE = ("08", "57P")  # the connection is gone, or the server is going
@@ -80,6 +81,14 @@ class Trouble(Exception):
         return failed(self.error)
 
 
+def met(error: Exception, line: Line) -> Trouble:
+    """An error as a trouble. A connection that is lost, or did not answer in time, is not asked anything again."""
+    trouble = Trouble(error, line)
+    if trouble.lost:
+        line.terminate()
+    return trouble
+
+
 TROUBLES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
@@ -94,7 +103,7 @@ async def connect(place: Place, busy_seconds: float, *, patient: bool = False) -
             password=place.password,
             connection_class=Line,
             timeout=max(busy_seconds, CONNECTING),
-            command_timeout=None if patient else busy_seconds + 10,
+            command_timeout=None if patient else busy_seconds + ANSWERING,
             server_settings=_settings(busy_seconds),
         )
     except ValueError as error:  # of asyncpg's own: it may quote the URL

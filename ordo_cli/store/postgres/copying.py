@@ -18,7 +18,7 @@ from ordo_cli.store.copies import PAGE, closing, forced, new_file
 from ordo_cli.store.driver import connect as connect_file
 from ordo_cli.store.driver import failed as failed_file
 from ordo_cli.store.postgres import schema
-from ordo_cli.store.postgres.connecting import TROUBLES, Line, Trouble
+from ordo_cli.store.postgres.connecting import TROUBLES, Line, Trouble, met
 from ordo_cli.store.postgres.driver import BEGIN, BEGIN_READING, Transaction, commit, fetch, say, undo
 from ordo_cli.store.sql import COLUMNS, KEYS
 
@@ -96,7 +96,7 @@ async def _table(source: sqlite3.Connection, line: Line, table: str) -> int:
         try:
             await line.copy_records_to_table(table, records=page, columns=COLUMNS[table])
         except TROUBLES as error:
-            raise Trouble(error, line) from error
+            raise met(error, line) from error
         except (TypeError, ValueError, OverflowError) as error:  # SQLite takes anything in any column
             raise StoreFailed(f"a row of {table} holds what its column should not: {error}", code="STORE") from error
         rows += len(page)
@@ -135,7 +135,7 @@ async def _pages(line: Line, table: str) -> Any:
         while page := [tuple(row) for row in await found.fetch(PAGE)]:
             yield page
     except TROUBLES as error:
-        raise Trouble(error, line) from error
+        raise met(error, line) from error
 
 
 def _everything(table: str) -> str:

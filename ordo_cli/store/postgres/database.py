@@ -105,7 +105,6 @@ class PostgresDatabase:
                 return await begin(line)
             except Trouble as trouble:
                 if trouble.lost:
-                    line.terminate()
                     self._drop_idle()
                 self._give_back(line)
                 if not (once_more and trouble.lost):
@@ -121,7 +120,6 @@ class PostgresDatabase:
             return await work(line)
         except Trouble as trouble:
             if trouble.lost:
-                line.terminate()
                 self._drop_idle()
             raise
         finally:

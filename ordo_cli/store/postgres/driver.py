@@ -13,7 +13,7 @@ from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.store.chain import Tell, rows_of
 from ordo_cli.store.driver import Ask, AskMany, Body, Rows
 from ordo_cli.store.gathering import Made, Outcome
-from ordo_cli.store.postgres.connecting import HINT, TROUBLES, Line, Trouble
+from ordo_cli.store.postgres.connecting import HINT, TROUBLES, Line, Trouble, met
 from ordo_cli.store.sql import POSTGRESQL
 
 WRITE_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('ordo writer ' || current_schema(), 0))"
@@ -58,14 +58,14 @@ class Transaction:
         try:
             return [tuple(row) for row in await self.line.fetch(text, *parameters)]
         except TROUBLES as error:
-            raise Trouble(error, self.line) from error
+            raise met(error, self.line) from error
 
     async def _many(self, name: str, rows: Sequence[Sequence[object]]) -> None:
         self.writes += 1
         try:
             await self.line.executemany(POSTGRESQL[name][0], rows)
         except TROUBLES as error:
-            raise Trouble(error, self.line) from error
+            raise met(error, self.line) from error
 
     async def write_down(self) -> None:
         """Append to the audit chain what this transaction's bodies told."""
@@ -84,7 +84,7 @@ async def say(line: Line, text: str) -> str:
     try:
         return str(await line.execute(text))
     except TROUBLES as error:
-        raise Trouble(error, line) from error
+        raise met(error, line) from error
 
 
 async def fetch(line: Line, text: str, *parameters: object) -> Rows:
@@ -92,7 +92,7 @@ async def fetch(line: Line, text: str, *parameters: object) -> Rows:
     try:
         return [tuple(row) for row in await line.fetch(text, *parameters)]
     except TROUBLES as error:
-        raise Trouble(error, line) from error
+        raise met(error, line) from error
 
 
 async def commit(line: Line) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.store.driver import Body
 from ordo_cli.store.postgres.connecting import CONNECTING, HINT, Place, Trouble, close, connect
-from ordo_cli.store.postgres.driver import begin, commit, undo
+from ordo_cli.store.postgres.driver import begin, commit
 
 
 def run_now[T](url: str, body: Body[T], busy_seconds: float) -> T:
@@ -43,6 +43,8 @@ async def _run[T](place: Place, body: Body[T], busy_seconds: float) -> T:
         return result
     except Trouble as trouble:
         raise trouble.failure from trouble.error
+    except BaseException:
+        line.terminate()  # without a goodbye, for which a silent server would be waited for once more
+        raise
     finally:
-        await undo(line)
         await close(line)
