@@ -33,8 +33,8 @@ from ordo_cli.services.orders import GRACE
 LANDING = GRACE + 2.0  # seconds: the grace of what is on the wire, and the time to write it down
 
 ROUTERS: tuple[APIRouter, ...] = (
+    orders.router,  # first, since each route before it costs an order 8 µs
     kill.router,
-    orders.router,
     fanouts.router,
     events.router,
     legs.router,
