@@ -113,7 +113,7 @@ def _refuse_from_afar(words: list[str]) -> None:
         return
     raise Invalid(
         f"ordo {name} works on the machine itself, not with --remote",
-        hint=f"at the server: ordo {name}",
+        hint=f"at the server: ordo {name}; for this machine: ORDO_REMOTE= ordo {name}",
         code="not_remote",
     )
 
