@@ -89,6 +89,7 @@ async def reconcile(
     desk.rights.require(TokenScope.READ, TokenScope.TRADE, TokenScope.CANCEL)
     await covered.require(desk, accounts or ())
     await wake(desk)
+    await spilled.take_over(desk)
     wanted = None if fan_out_id is None else (await covered.fan_out(desk, fan_out_id)).id
     pairs = [pair for pair in await covered.unsettled(desk) if wanted in (None, pair[0].id)]
     known = {account.id: account for account in await covered.accounts(desk)}

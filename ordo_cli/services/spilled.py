@@ -6,9 +6,13 @@ from contextlib import suppress
 
 from ordo_cli.desk import Desk
 from ordo_cli.domain.errors import NotFound, StoreFailed
-from ordo_cli.domain.legs import LegId, Submission
+from ordo_cli.domain.legs import Leg, LegId, Problem, Submission
 from ordo_cli.domain.orders import BrokerOrderId
 
+ENDED = frozenset({Submission.ACKED, Submission.REJECTED, Submission.UNKNOWN})
+"""Outcomes behind which a sender has nothing more to write about its leg."""
+
+LEFT = Problem("OUTCOME_SPILLED", "its outcome could not be saved when it came", "ordo fanout reconcile")
 OPEN = frozenset({Submission.PLANNED, Submission.SENDING, Submission.NOT_SENT, Submission.UNKNOWN})
 
 
@@ -19,6 +23,18 @@ def answers(desk: Desk) -> dict[str, BrokerOrderId]:
         for each in _kept(desk)
         if each.get("submission") == Submission.ACKED and each.get("broker_order_id")
     }
+
+
+async def take_over(desk: Desk) -> None:
+    """Let a book settle the legs whose outcome was spilled: their senders are done with them, and may live for days."""
+    for each in _kept(desk):
+        if each["submission"] in ENDED:
+            with suppress(NotFound):  # the journal was replaced by an older one; `empty` leaves that to a person
+                await desk.store.journal.move(LegId(str(each["leg"])), _left)
+
+
+def _left(leg: Leg) -> Leg:
+    return leg.to(Submission.UNKNOWN, problem=LEFT) if leg.submission is Submission.SENDING else leg
 
 
 async def empty(desk: Desk) -> None:

@@ -175,6 +175,27 @@ async def test_an_outcome_that_cannot_be_saved_is_spilled_shown_and_found_again(
     assert (kept["leg"], kept["broker_order_id"]) == (last.id, "alice-1")
 
 
+async def test_an_outcome_that_could_not_be_saved_is_settled_while_its_sender_lives_on(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    failing = replace(desk.store, journal=Failing(desk.store.journal, {Submission.ACKED}))  # type: ignore[arg-type]
+    await orders.place(replace(desk, store=failing), request(buy()))
+    await reconcile.reconcile(desk)
+    fan_out = (await desk.store.journal.fan_outs(1))[0]
+    assert (fan_out.legs[0].state, fan_out.legs[0].broker_order_id) == ("open", "alice-1")
+    assert len(alice.book) == 1
+    assert desk.spill.kept() == []
+
+
+async def test_a_leg_that_may_still_be_written_about_is_left_to_its_sender(desk: Desk, add: Add) -> None:
+    alice = await add("alice")
+    alice.script = [unreachable] * 3
+    failing = replace(desk.store, journal=Failing(desk.store.journal, {Submission.NOT_SENT}))  # type: ignore[arg-type]
+    fan_out = await orders.place(replace(desk, store=failing), request(buy()))
+    assert fan_out.legs[0].submission is Submission.SENDING
+    await reconcile.reconcile(desk)
+    assert (await desk.store.journal.leg(fan_out.legs[0].id))[1].submission is Submission.SENDING
+
+
 async def test_a_claim_that_cannot_be_saved_sends_nothing(desk: Desk, add: Add) -> None:
     class Refusing(Failing):
         async def claim(self, leg: LegId, terms: object) -> Leg:
