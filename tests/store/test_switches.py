@@ -11,7 +11,7 @@ from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
 from ordo_cli.domain.errors import Invalid, NotFound
 from ordo_cli.domain.kill import GLOBAL, Level, Scope, ScopeKind
 from ordo_cli.store.now import run_now
-from ordo_cli.store.switches import engage_body, names_something
+from ordo_cli.store.switches import MOST_KNOWN, engage_body, names_something, switch_of
 from tests.backends import Backend
 from tests.fakes import MONDAY_NOON, FakeClock
 from tests.store.making import opened
@@ -112,3 +112,12 @@ async def test_accounts_are_kept_changed_and_forgotten_each_with_its_row(tmp_pat
             ("alice", "removed"),
         ]
         assert rows[2].data == {"enabled": 0, "behaviours": '["silent"]'}
+
+
+def test_more_rows_than_are_kept_parsed_are_read_all_the_same() -> None:
+    for number in range(MOST_KNOWN + 10):
+        row = ("account", f"a{number}", number % 2, 1 if number % 2 else None, number, None, None, None)
+        switch = switch_of(row)
+        assert (switch.scope, switch.epoch) == (Scope(ScopeKind.ACCOUNT, f"a{number}"), number)
+        assert switch.engaged is bool(number % 2)
+        assert switch_of(row) is switch
