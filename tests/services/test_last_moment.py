@@ -20,7 +20,7 @@ from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.legs import Leg, LegId, Submission
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderReport
 from ordo_cli.home import find_home, make
-from ordo_cli.services import accounts, modifying, orders, reconcile, startup
+from ordo_cli.services import accounts, modifying, orders, reconcile
 from ordo_cli.services.planning import PlaceRequest
 from tests.fakes import FakeClock, ScriptedBroker, buy, unreachable
 from tests.services.conftest import Add
@@ -238,9 +238,7 @@ async def test_an_answer_that_was_spilled_settles_the_leg_and_is_then_let_go(des
     await orders.place(replace(desk, store=full), PlaceRequest(buy(), (Target("tagless-alice"),)))
     (leg,) = (await desk.store.journal.fan_outs(1))[0].legs
     assert leg.submission is Submission.SENDING
-    await reconcile.reconcile(desk)
     assert len(desk.spill.kept()) == 1
-    await desk.store.journal.move(leg.id, startup.inherit)  # its process ends
     alice.book.append(replace(alice.book[0], order_id=BrokerOrderId("by-hand")))
     await reconcile.reconcile(desk)
     after = (await desk.store.journal.leg(leg.id))[1]
