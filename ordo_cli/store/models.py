@@ -139,6 +139,12 @@ class LegRow(SQLModel, table=True):
             postgresql_where=text("settled = 0"),
         ),
         Index(
+            "ix_legs_doubtful",  # hardly any: every new order asks whether one stands in its way
+            "account",
+            sqlite_where=text("submission IN ('unknown', 'disputed')"),
+            postgresql_where=text("submission IN ('unknown', 'disputed')"),
+        ),
+        Index(
             "ix_legs_broker_order_id",
             "account",
             "broker_order_id",

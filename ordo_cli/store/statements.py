@@ -181,7 +181,7 @@ NAMED: dict[str, ClauseElement] = {
         LEGS.c.submission.not_in([word("blocked"), word("rejected")]),  # what the broker refused is not out twice
     ),
     "doubtful": select(LEGS.c.account, LEGS.c.fan_out, LEGS.c.number).where(
-        LEGS.c.settled == NO, LEGS.c.submission.in_(DOUBT), of_leg("instrument") == given(FANOUTS.c.instrument)
+        LEGS.c.submission.in_(DOUBT), of_leg("instrument") == given(FANOUTS.c.instrument)
     ),
     "leg": select(*LEGS.c).where(same(LEGS.c.fan_out, LEGS.c.number)).with_for_update(),
     "claimable": select(*LEGS.c, NEWEST, ORDERS, VALUE, OPENED).where(same(LEGS.c.fan_out, LEGS.c.number)),

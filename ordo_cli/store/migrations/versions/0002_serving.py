@@ -57,3 +57,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_challenges_account", "challenges", ["account", "created_at"], unique=False)
+    op.create_index(
+        "ix_legs_doubtful",
+        "legs",
+        ["account"],
+        unique=False,
+        sqlite_where=sa.text("submission IN ('unknown', 'disputed')"),
+        postgresql_where=sa.text("submission IN ('unknown', 'disputed')"),
+    )
