@@ -24,8 +24,9 @@ from ordo_cli.api import (
     status,
 )
 from ordo_cli.api.flights import Flights
-from ordo_cli.api.guard import Guard
+from ordo_cli.api.guard import Door, Guard
 from ordo_cli.api.limits import Limits
+from ordo_cli.api.quick import Application, Quick
 from ordo_cli.api.settings import PREFIX, Settings
 from ordo_cli.desk import Desk
 from ordo_cli.services.orders import GRACE
@@ -51,7 +52,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = None) -> FastAPI:
     """The application at this desk. Its lifespan ends with what it began: on-wire legs get their grace."""
     docs = settings.loopback
-    app = FastAPI(
+    app = Application(
         title="ordo",
         summary="One order to many broker accounts, and one command that stops everything",
         version=_version(),
@@ -70,8 +71,10 @@ def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = N
         app.include_router(router, prefix=PREFIX)
     app.include_router(metrics.router)
     app.include_router(status.open_router, include_in_schema=False)  # where probes of all kinds look for it
-    app.add_middleware(Guard, desk=desk, settings=settings)
-    metrics.install(app, counted or metrics.Counted())
+    door, counted = Door(desk, settings), counted or metrics.Counted()
+    app.add_middleware(Guard, door=door)
+    metrics.install(app, counted)
+    app.quick = Quick(app, door, counted)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return app
 

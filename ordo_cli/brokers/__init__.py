@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 
 from ordo_cli.brokers.base import BrokerSpec
@@ -21,5 +22,10 @@ def spec(name: str) -> BrokerSpec:
     module = MODULES.get(BrokerName(name))
     if module is None:
         raise NotFound(f"there is no broker {shown(name)}", hint="brokers are: " + " ".join(MODULES))
+    return _spec_in(module)
+
+
+@cache  # asked a dozen times for each leg of an order
+def _spec_in(module: str) -> BrokerSpec:
     found: BrokerSpec = import_module(module).SPEC
     return found

@@ -28,7 +28,7 @@ class Intent(Out):
 
     @classmethod
     def of(cls, intent: orders.OrderIntent) -> Self:
-        return cls(
+        return cls.unchecked(
             side=intent.side,
             instrument=str(intent.instrument),
             type=intent.type,
@@ -63,7 +63,7 @@ class Leg(Out):
 
     @classmethod
     def of(cls, leg: legs.Leg) -> Self:
-        return cls(
+        return cls.unchecked(
             id=leg.id,
             account=leg.account,
             broker=leg.broker,
@@ -106,7 +106,7 @@ class FanOut(Out):
     @classmethod
     def of(cls, fan_out: fanouts.FanOut) -> Self:
         tally = fan_out.summary
-        return cls(
+        return cls.unchecked(
             id=fan_out.id,
             key=fan_out.key,
             mode=fan_out.mode,
@@ -114,7 +114,7 @@ class FanOut(Out):
             created_at=fan_out.created_at,
             replayed=fan_out.replayed,
             intent=Intent.of(fan_out.intent),
-            summary=Summary(
+            summary=Summary.unchecked(
                 legs=tally.legs,
                 accepted=tally.accepted,
                 filled=tally.filled,
@@ -141,6 +141,11 @@ class Order(Leg):
 def fan_out(value: fanouts.FanOut) -> dict[str, Any]:
     """One fan-out as everybody outside sees it."""
     return FanOut.of(value).model_dump(mode="json")
+
+
+def fan_out_text(value: fanouts.FanOut) -> bytes:
+    """The same as JSON."""
+    return FanOut.of(value).text()
 
 
 def fan_outs(values: Sequence[fanouts.FanOut]) -> list[dict[str, Any]]:
