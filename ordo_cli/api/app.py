@@ -49,7 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 """Every noun's routes; a new noun adds its router here."""
 
 
-def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = None) -> FastAPI:
+def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = None) -> Application:
     """The application at this desk. Its lifespan ends with what it began: on-wire legs get their grace."""
     docs = settings.loopback
     app = Application(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -46,8 +45,8 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 
 
 @pytest.fixture(params=[True, False], ids=["quick", "whole"])
-def quick(request: pytest.FixtureRequest) -> Iterator[bool]:
-    yield bool(request.param)
+def quick(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
 
 
 def application(desk: Desk, quick: bool, counted: Counted | None = None) -> Application:

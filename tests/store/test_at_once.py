@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.sqlite_only
 LONGEST = 0.25  # seconds that the loop may stand still on a busy machine; the lock is held for much longer
 
 
-async def longest_stand_still(work: asyncio.Future[object]) -> float:
+async def longest_stand_still(work: asyncio.Future[Any]) -> float:
     """The longest that the loop did nothing else until this work was done."""
     longest, last = 0.0, time.monotonic()
     while not work.done():
