@@ -153,7 +153,7 @@ class Desk:
         return other
 
     def spec(self, account: Account) -> BrokerSpec:
-        return self.find(account.broker)
+        return self.find(account.broker).of(account)
 
 
 @asynccontextmanager
