@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
 
 from ordo_cli.api import (
     accounts,
@@ -18,6 +16,7 @@ from ordo_cli.api import (
     legs,
     login,
     metrics,
+    openapi,
     orders,
     portfolio,
     problems,
@@ -75,18 +74,8 @@ def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = N
     app.add_middleware(Guard, door=door)
     metrics.install(app, counted)
     app.quick = Quick(app, door, counted)
-    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    app.openapi = lambda: openapi.described(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return app
-
-
-def _described(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with the problem that every refusal is."""
-    if app.openapi_schema is None:
-        whole = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-        problem = problems.HttpProblem.model_json_schema(ref_template="#/components/schemas/{model}")
-        whole["components"]["schemas"] |= problem.pop("$defs") | {"HttpProblem": problem}
-        app.openapi_schema = whole
-    return app.openapi_schema
 
 
 @asynccontextmanager
