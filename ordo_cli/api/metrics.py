@@ -35,7 +35,7 @@ TOGETHER = (1, 2, 5, 10, 20, 50, 100, 200)
 METHODS = frozenset({"GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"})
 STREAMS = "/events"  # as long as somebody looks on, which says nothing of ordo
 
-router = APIRouter(tags=["seeing"])
+router = APIRouter(tags=["status"])
 
 
 class Counted:
