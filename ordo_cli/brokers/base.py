@@ -24,6 +24,9 @@ from ordo_cli.domain.values import dataclass, field, replace
 if TYPE_CHECKING:
     from httpx import AsyncBaseTransport
 
+TOTP_SEED = "totp_seed"
+"""The optional credential from which ordo makes the codes of an account itself, where its user wants that."""
+
 WRONG_ANSWER = "WRONG_ANSWER"
 """The code of a Rejected by which the broker lets the same challenge be answered once more."""
 
@@ -182,6 +185,8 @@ class BrokerSpec:
     """How this account logs in; None for one that needs no session."""
     master: MasterSource | None = None
     """Where its list of instruments is; None for one that needs none."""
+    optional: tuple[str, ...] = ()
+    """Credentials that an account may have and need not, such as the seed that makes its TOTP codes."""
     notes: str = ""
     """For `ordo broker show`: what to register, which rules about addresses bite, what nobody has confirmed."""
 

@@ -203,7 +203,7 @@ def _wishes(
 
 def _from_file(path: str | None, broker: str) -> dict[str, str]:
     from ordo_cli.services.accounts import read_credentials
-    from ordo_cli.services.brokers import credentials_of
+    from ordo_cli.services.brokers import fields_of
 
     if path is None:
         return {}
@@ -217,7 +217,7 @@ def _from_file(path: str | None, broker: str) -> dict[str, str]:
         raise NotFound(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError):
         raise Invalid(f"{path} cannot be read as text") from None
-    return read_credentials(text, broker, credentials_of(broker))
+    return read_credentials(text, broker, fields_of(broker))
 
 
 def _weight(account: Account) -> str:

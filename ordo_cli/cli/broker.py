@@ -12,6 +12,17 @@ from ordo_cli.cli.door import Csv, Json
 if TYPE_CHECKING:
     from ordo_cli.services.brokers import Declared
 
+SHOWN = [
+    "credentials",
+    "optional",
+    "exchanges",
+    "types",
+    "products",
+    "validities",
+    "after_market",
+    "disclosed",
+    "tagged",
+]
 app = typer.Typer(help="What each broker can do", no_args_is_help=True)
 
 
@@ -43,10 +54,11 @@ def show_one(
 
 
 def _text(found: Declared) -> None:
-    able = ("credentials", "exchanges", "types", "products", "validities", "after_market", "disclosed", "tagged")
-    facts = [(name.replace("_", " "), getattr(found, name)) for name in able]
+    facts = [(name.replace("_", " "), getattr(found, name)) for name in SHOWN]
     show.facts(f"{found.name}: {found.title}", [("mode", found.mode), *[fact for fact in facts if fact[1] != ()]])
     show.facts("operations per account", found.rates.items())
+    if found.notes:
+        show.text(found.notes)
     if found.behaviours:
         show.table("behaviours", ("behaviour", "what it does"), found.behaviours.items())
 

@@ -69,6 +69,13 @@ def _seconds(value: object) -> float:
     return float(number)
 
 
+def _port(value: object) -> int:
+    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    if not isinstance(number, int) or isinstance(number, bool) or not 1024 <= number <= 65535:
+        raise Invalid(f"{value} is not a port between 1024 and 65535")
+    return number
+
+
 def _backend(value: object) -> str:
     if value not in ("", "keyring", "vault"):
         raise Invalid(
@@ -90,6 +97,9 @@ SETTINGS = (
         "sending.read_timeout", _seconds, 15.0, "seconds an order waits for its broker's answer before it is unknown"
     ),
     Setting("sending.wait_timeout", _seconds, 30.0, "seconds --wait waits when no --timeout is given"),
+    Setting(
+        "login.redirect_port", _port, 8021, "where a broker's login page sends the browser back to, on this machine"
+    ),
     Setting("secrets.name", _text, "", "the name under which this ordo keeps its secrets; ordo init chose it"),
     Setting("secrets.backend", _backend, "", "where credentials are kept, keyring or vault; ordo init chose it"),
     Setting("secrets.key_file", _text, "", "the 32-byte key that opens the vault"),
@@ -119,6 +129,7 @@ class Config:
     deadline_resting: float = 30.0
     read_timeout: float = 15.0
     wait_timeout: float = 30.0
+    redirect_port: int = 8021
     secrets_name: str = ""
     secrets_backend: str = ""
     key_file: str = ""
@@ -324,6 +335,7 @@ def _config(home: Home, given: Mapping[str, Origin]) -> Config:
         deadline_resting=given["sending.deadline_resting"].value,
         read_timeout=given["sending.read_timeout"].value,
         wait_timeout=given["sending.wait_timeout"].value,
+        redirect_port=given["login.redirect_port"].value,
         secrets_name=given["secrets.name"].value,
         secrets_backend=given["secrets.backend"].value,
         key_file=given["secrets.key_file"].value,

@@ -27,6 +27,8 @@ class Declared:
     tagged: bool
     rates: Mapping[str, int | None]
     behaviours: Mapping[str, str]
+    optional: tuple[str, ...] = ()
+    notes: str = ""
 
 
 def declared(name: str) -> Declared:
@@ -47,6 +49,8 @@ def declared(name: str) -> Declared:
         able.tagged,
         asdict(spec.rates),
         spec.behaviours,
+        spec.optional,
+        spec.notes,
     )
 
 
@@ -58,3 +62,9 @@ def all_of_them() -> list[Declared]:
 def credentials_of(name: str) -> tuple[str, ...]:
     """What this broker's accounts need to log in. Raises NotFound."""
     return brokers.spec(name).credentials
+
+
+def fields_of(name: str) -> tuple[str, ...]:
+    """What an account of this broker may have besides, too. Raises NotFound."""
+    spec = brokers.spec(name)
+    return (*spec.credentials, *spec.optional)
