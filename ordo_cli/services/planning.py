@@ -32,7 +32,7 @@ from ordo_cli.domain.orders import OrderIntent
 from ordo_cli.domain.tags import tag_of
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import Seal, Stamps
-from ordo_cli.services import margins, markets, sessions
+from ordo_cli.services import breaker, margins, markets, sessions
 from ordo_cli.services.markets import Market
 
 ENOUGH_BYTES, ENOUGH_SHARE = 64 * 1024 * 1024, 0.01  # of the disk that the journal lies on
@@ -146,7 +146,8 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     shares = _allocate(request, chosen, found)
     opposite = _opposite(picture, request.intent.instrument.exchange, desk.clock.now())
     results = await _results(desk, [] if closing else accounts)
-    without = await sessions.missing(desk, accounts)
+    without = {} if closing else await breaker.problems(desk, accounts)
+    without |= await sessions.missing(desk, accounts)
     cases = [
         _case(desk, request, each, shares.shares[each.id], found, picture.uses, opposite, results, problem)
         for each, problem in ((account, without.get(account.id)) for account in accounts)

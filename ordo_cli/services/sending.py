@@ -38,6 +38,7 @@ from ordo_cli.domain.legs import MAX_ATTEMPTS, Block, Evidence, Leg, Problem, Su
 from ordo_cli.domain.orders import OrderIntent, OrderReport
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import GatePermit, Stamps
+from ordo_cli.services import breaker
 from ordo_cli.services.turns import STOPPED, turn, unless_stopped
 
 Watch = Callable[[Leg], None]
@@ -72,6 +73,7 @@ async def send(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Watch
     """
     began = desk.clock.now()
     leg = await _carry(desk, errand, room, _harmless(watch))
+    breaker.learn(desk, errand.account, leg)
     desk.meter.leg(leg, began, desk.clock.now())
     return leg
 
