@@ -166,7 +166,7 @@ async def open_desk(
     clock: Clock | None = None,
     chance: Chance | None = None,
     disk: Disk | None = None,
-    find: FindSpec = brokers.spec,
+    find: FindSpec | None = None,
     failpoint: Failpoint = no_failpoint,
     meter: Meter = NO_METER,
 ) -> AsyncIterator[Desk]:
@@ -187,6 +187,7 @@ async def open_desk(
         ) from None
     log.configure(home.logs, clock)
     config = config or load(home, os.environ)
+    find = find or partial(brokers.spec, allowed=config.plugins)
     channels = Channels()
     log.hide(*passwords(config.database_url))
     async with AsyncExitStack() as stack:

@@ -31,7 +31,7 @@ def list_(as_json: Json = False, as_csv: Csv = False) -> None:
     """Every broker that ordo speaks to."""
     from ordo_cli.services.brokers import all_of_them
 
-    found = all_of_them()
+    found = all_of_them(door.plugins())
     rows = [(each.name, each.title, each.mode, each.credentials) for each in found]
     door.answer(
         "broker list",
@@ -49,7 +49,7 @@ def show_one(
     """What one broker can do, its limits, the credentials it needs and the trouble it can rehearse."""
     from ordo_cli.services.brokers import declared
 
-    found = declared(broker)
+    found = declared(broker, door.plugins())
     door.answer("broker show", _json(found, as_json), as_json=as_json, text=lambda: _text(found))
 
 

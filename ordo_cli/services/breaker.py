@@ -47,6 +47,12 @@ def standing(desk: Desk, account: AccountId) -> State:
     return _read(desk, account).state(desk.clock.now().timestamp())
 
 
+def problem(desk: Desk, account: Account) -> Problem | None:
+    """What its breaker stops entries for, if it does; asks nobody."""
+    kept = _read(desk, account.id)
+    return None if kept.opened_at is None else _problem(account, kept)
+
+
 def learn(desk: Desk, account: Account, leg: Leg) -> None:
     """Keep what this order of the account met. Called by the account's one writer; whatever fails here stops nothing.
 
