@@ -130,6 +130,9 @@ async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch, tri
         if claimed is None:
             return await _unclaimed(desk, errand, permit, error, watch, tries)
         desk.failpoint("failed")
+        if isinstance(error, SessionExpired):  # the rest of this account waits for a person, whatever the others do
+            with suppress(StoreFailed):
+                await desk.sessions.ended(errand.account.id)
         after = await _record_failure(desk, claimed, permit, error)
         if isinstance(error, Exception):
             return await _after_failure(desk, after, errand, error, watch, tries)
