@@ -47,7 +47,7 @@ def told(*secrets: str, step: str = "") -> Told:
         if answer.status < 400 or not isinstance(body, dict) or body.get("status") != "error":
             return None
         kind, message = body.get("error_type"), body.get("message")
-        if not isinstance(kind, str) or not isinstance(message, str):
+        if not isinstance(kind, str) or not isinstance(message, str) or ":" in kind:  # which only a step may bring
             return None
         for secret in secrets:
             message = message.replace(secret, "…") if secret else message

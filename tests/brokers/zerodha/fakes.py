@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -154,7 +153,8 @@ class Kite:
         quantity, price = int(form["quantity"]), Decimal(form.get("price", "0"))
         market = form["order_type"] == "MARKET"
         status = "COMPLETE" if market else "AMO REQ RECEIVED" if variety == "amo" else "OPEN"
-        return copy.deepcopy(recorded("orders")["data"][0]) | {
+        form_of_row: dict[str, Any] = recorded("orders")["data"][0]
+        return form_of_row | {
             "order_id": str(261123000000100 + len(self.orders)),
             "status": "TRIGGER PENDING" if "trigger_price" in form else status,
             "order_timestamp": in_india(self.clock.now()),
