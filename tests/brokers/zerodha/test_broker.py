@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -39,6 +41,7 @@ from tests.brokers.zerodha.fakes import (
     tools,
 )
 from tests.fakes import FakeClock, buy, sell
+from tests.house.tree import ROOT
 
 TAG = Tag("O582CZSRH6MTZYPW")
 
@@ -250,6 +253,15 @@ def test_what_is_declared_is_what_the_tables_have() -> None:
     assert (zerodha.rates.per_second, zerodha.rates.per_minute, zerodha.rates.per_day) == (10, 400, 5000)
     assert zerodha.rates.modifications_per_order == 25
     assert zerodha.rates.kept_for_cancels == 2
+
+
+def test_saying_what_it_can_do_loads_no_http() -> None:
+    script = (
+        "import sys; from ordo_cli.brokers import spec; found = spec('zerodha'); found.capabilities(None); "
+        "print(*sorted({'httpx', 'ordo_cli.brokers.http', 'csv'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
 
 
 def test_the_notes_tell_what_bites() -> None:
