@@ -90,7 +90,7 @@ class Http:
 
     async def get(self, path: str, *, params: Mapping[str, str] | None = None) -> Any:
         """The JSON that is there; asked for up to four times."""
-        return await self._repeat(lambda: self._read(path, params, self._judged))
+        return await self._repeat(lambda: self._read(path, params, self._patient))
 
     async def download(self, path: str, *, params: Mapping[str, str] | None = None) -> bytes:
         """A file as it is, such as a list of instruments; asked for up to four times."""
@@ -183,6 +183,11 @@ class Http:
         if status >= 400:
             self._unclear(reply, f"answered with status {status}, whose meaning is not certain")
         return body
+
+    def _patient(self, reply: Reply) -> Any:
+        if reply.status == 429:  # a table says what becomes of an order that is one too many; a read only waits
+            self._unclear(reply, "is asked too often (status 429)")
+        return self._judged(reply)
 
     def _file(self, reply: Reply) -> bytes:
         if reply.status != 200:

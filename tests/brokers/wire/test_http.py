@@ -93,6 +93,13 @@ async def test_a_read_that_was_refused_for_certain_is_not_repeated() -> None:
     assert len(script.requests) == 1
 
 
+async def test_a_read_too_many_is_repeated_whatever_a_table_says_of_orders() -> None:
+    script = Script(httpx.Response(429, json={"code": "MARGIN"}), OK)
+    assert await script.http.get("/funds")
+    with pytest.raises(Rejected):
+        await Script(httpx.Response(429, json={"code": "MARGIN"})).http.post("/orders", permit=Leave(), json={})
+
+
 @pytest.mark.parametrize("wish", ["3600", format_datetime(Waiting().now() + timedelta(hours=1), usegmt=True)])
 async def test_a_read_that_the_broker_wants_much_later_is_not_repeated(wish: str) -> None:
     script = Script(httpx.Response(503, headers={"retry-after": wish}), OK)
