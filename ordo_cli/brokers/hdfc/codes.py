@@ -36,6 +36,7 @@ RIGHTS = Codes({Right.CALL: "CE", Right.PUT: "PE"}, also={"CALL": Right.CALL, "P
 FUTURES = frozenset({"FUTIDX", "FUTSTK"})
 OPTIONS = frozenset({"OPTIDX", "OPTSTK"})
 EQUITY = "EQUITY"
+INDEX = "INDEX"  # ours: HDFC lists indices as shares, and nobody can order one
 
 # Orders name the parent exchange, never NFO or BFO: confirmed (DOC, OA).
 PARENTS: Mapping[Exchange, str] = {

@@ -16,11 +16,11 @@ from datetime import date
 from decimal import Decimal
 from sys import intern
 
-from ordo_cli.brokers.hdfc.codes import DERIVATIVES, EQUITY, FUTURES, OPTIONS
+from ordo_cli.brokers.hdfc.codes import DERIVATIVES, EQUITY, FUTURES, INDEX, OPTIONS
 from ordo_cli.brokers.masters import Listing
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.instruments import Contract, Exchange, Instrument, InstrumentId, Kind, Right, symbol_of
-from ordo_cli.domain.values import dataclass
+from ordo_cli.domain.values import dataclass, replace
 
 COLUMNS = (
     "exchange",
@@ -68,13 +68,15 @@ class _Line:
 
 
 def listings(lines: Iterable[str]) -> Iterator[Listing]:
-    """The shares and derivatives of NSE and BSE that can be told without a guess.
+    """The shares, indices and derivatives of NSE and BSE that can be told without a guess.
 
-    Left out: what cannot be read, indices, bonds, currencies and commodities, contracts whose underlying has no row,
+    Indices are known, so that rows which name one can be read, and no order in one is written. Left out: what cannot be
+    read, bonds, currencies and commodities, contracts whose underlying has no row,
     and all rows of a name that several claim. Raises ValueError for a file without the documented columns.
     """
     names: dict[tuple[str, str], str] = {}
     shares: dict[InstrumentId, list[_Line]] = {}
+    indices: dict[InstrumentId, list[_Line]] = {}
     contracts: list[_Line] = []
     for line in _lines(lines):
         if line.segment != EQUITY:
@@ -82,12 +84,19 @@ def listings(lines: Iterable[str]) -> Iterator[Listing]:
             continue
         if _BASE.fullmatch(line.name):
             names[line.exchange, line.security_id] = line.name
-        if _is_share(line):
-            shares.setdefault(InstrumentId(Exchange(line.exchange), line.name), []).append(line)
+        if _TOKEN.fullmatch(line.token) and _is_symbol(line.name):  # DUMMY is no number
+            id = InstrumentId(Exchange(line.exchange), line.name)
+            if int(line.token) in INDICES[line.exchange]:
+                indices.setdefault(id, []).append(replace(line, segment=INDEX))
+            elif line.security_id.endswith(SHARES):
+                shares.setdefault(id, []).append(line)
     for id, rows in shares.items():
         chosen = _the_share(rows)
         if chosen is not None:
             yield _listing(id, Kind.EQUITY, chosen, {})
+    for id, rows in indices.items():
+        if len(rows) == 1 and id not in shares:
+            yield _listing(id, Kind.EQUITY, rows[0], {})
     yield from _derivatives(contracts, names)
 
 
@@ -156,12 +165,6 @@ def _tick(text: str) -> Decimal | None:
     else:
         return None
     return next((known for known in TICKS if known == tick), None)
-
-
-def _is_share(line: _Line) -> bool:
-    if not _TOKEN.fullmatch(line.token) or int(line.token) in INDICES[line.exchange]:  # DUMMY is no number either
-        return False
-    return line.security_id.endswith(SHARES) and _is_symbol(line.name)
 
 
 def _is_symbol(name: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ordo_cli.brokers.hdfc.codes import DERIVATIVES, EQUITY, FUTURES, OPTIONS, RIGHTS, day_of
+from ordo_cli.brokers.hdfc.codes import DERIVATIVES, EQUITY, FUTURES, INDEX, OPTIONS, RIGHTS, day_of
 from ordo_cli.brokers.masters import Listing, Master
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.instruments import Contract, Exchange, InstrumentId, contract_of, symbol_of
@@ -29,13 +29,14 @@ def instrument_of(row: Row, master: Master) -> InstrumentId | None:
     """The instrument of an order, position or holding; None when the master cannot tell it.
 
     A security id means the contract in the order book and the underlying in the trade book (confirmed, DOC and OA);
-    which of the two in positions is not told. So an id counts only where expiry, strike and right of the row agree.
+    which of the two in positions is not told. So an id that the list has counts only where the row's expiry, strike and
+    right agree with it, and for one that it has not the contract that the row spells is looked up.
     """
     exchange, segment = word(row, "exchange"), word(row, "instrument_segment")
     code = text(row, "security_id")
     listing = master.coded(code, f"{exchange}:{segment}") if code else None
-    if listing is not None and _agrees(row, listing):
-        return listing.instrument.id
+    if listing is not None:
+        return listing.instrument.id if _agrees(row, listing) else None
     return next((each.instrument.id for each in _spelled(row, master)), None)
 
 
@@ -95,9 +96,10 @@ def _spelled(row: Row, master: Master) -> Iterator[Listing]:
 def _bases(row: Row, master: Master, parent: str) -> Iterator[str]:
     for name in ("underlying_symbol", "security_id"):
         code = text(row, name)
-        underlying = master.coded(code, f"{parent}:{EQUITY}") if code else None
-        if underlying is not None:
-            yield underlying.instrument.id.symbol
+        for kind in (EQUITY, INDEX) if code else ():
+            underlying = master.coded(code, f"{parent}:{kind}")
+            if underlying is not None:
+                yield underlying.instrument.id.symbol
         if _BASE.fullmatch(code.upper()):
             yield code.upper()
 

@@ -45,7 +45,8 @@ def test_every_word_goes_out_and_comes_back(table: Codes[str, str], words: dict[
     assert table.words == words.keys()
     assert {word: table.out(word) for word in words} == words
     assert {code: table.into(code) for code in words.values()} == {code: word for word, code in words.items()}
-    for foreign in ("", "NOSUCH", None, 1, True, [], {}):
+    foreigners: list[object] = ["", "NOSUCH", None, 1, True, [], {}]
+    for foreign in foreigners:
         assert table.into(foreign) is None
 
 

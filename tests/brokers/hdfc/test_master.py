@@ -18,7 +18,9 @@ CALL = "NSE,49599,OPTIDX,2026-11-26,22500.00,CE,75,5,80.10,49599,NIFTY,NIFTYEQEQ
 
 
 def read(*lines: str) -> list[Listing]:
-    return list(listings([HEADER + "\n", *(f"{line}\n" for line in lines)]))
+    """What these lines give beside the index that most of them are about."""
+    found = listings([HEADER + "\n", *(f"{line}\n" for line in lines)])
+    return [each for each in found if each.code != "NIFTYEQEQNR"]
 
 
 def test_the_recorded_list_gives_these_and_no_others() -> None:
@@ -30,6 +32,8 @@ def test_the_recorded_list_gives_these_and_no_others() -> None:
         "BSE:WIPRO",
         "NSE:INFY",
         "NSE:TRADTO",
+        "NSE:NIFTY",
+        "BSE:SENSEX",
         "NFO:NIFTY26NOV2622500CE",
         "NFO:NIFTY26NOV2622500PE",
         "NFO:NIFTY26NOV26FUT",
@@ -96,6 +100,15 @@ def test_the_underlying_may_come_before_or_after_its_contracts() -> None:
     assert read(CALL) == []
 
 
+def test_an_index_is_known_and_is_in_no_segment_that_orders_go_to() -> None:
+    found = master().listing(parse_instrument("NSE:NIFTY"))
+    assert found is not None
+    assert (found.code, found.segment) == ("NIFTYEQEQNR", "NSE:INDEX")
+    share = NIFTY.replace("NIFTYEQEQNR", "NIFTYLEQNR").replace("26000", "77")
+    both = list(listings([f"{line}\n" for line in (HEADER, NIFTY, share)]))
+    assert [each.code for each in both] == ["NIFTYLEQNR"]
+
+
 def test_a_contract_that_two_rows_claim_belongs_to_neither() -> None:
     assert read(NIFTY, CALL, CALL.replace("49599", "49999")) == []
 
@@ -133,7 +146,7 @@ def test_a_line_that_cannot_be_read_is_left_out(line: str) -> None:
 
 def test_columns_may_stand_in_another_order_but_not_be_missing() -> None:
     header, rows = list(reversed(COLUMNS)), [list(reversed(line.split(","))) for line in (NIFTY, CALL)]
-    assert len(list(listings([",".join(cells) + "\n" for cells in (["\ufeff" + header[0], *header[1:]], *rows)]))) == 1
+    assert len(list(listings([",".join(cells) + "\n" for cells in (["\ufeff" + header[0], *header[1:]], *rows)]))) == 2
     for missing in COLUMNS:
         with pytest.raises(ValueError, match="columns"):
             list(listings([",".join(name for name in COLUMNS if name != missing) + "\n", CALL + "\n"]))
