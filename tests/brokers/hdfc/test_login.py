@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from ordo_cli import log
 from ordo_cli.brokers import spec
 from ordo_cli.brokers.base import WRONG_ANSWER, BrokerSession, Challenge, ChallengeKind, Login
 from ordo_cli.domain.errors import NoAnswer, OrdoError, Refused, Rejected, SessionExpired, Unreachable
@@ -373,3 +375,21 @@ async def test_a_logout_asks_nobody() -> None:
     session = BrokerSession({"access_token": TOKEN}, MONDAY_NOON + timedelta(hours=8))
     await login().logout(account(), CREDENTIALS, tools(httpx.MockTransport(door)), session)
     assert door.requests == []
+
+
+async def test_no_secret_reaches_the_log_on_any_of_these_ways(tmp_path: Path) -> None:
+    log.configure(str(tmp_path), FakeClock(MONDAY_NOON), "debug")
+    for step in STEPS:
+        for trouble in (bad(400, message="odd"), httpx.ReadTimeout("silent"), httpx.ConnectError("refused")):
+            await failure((start if step in START else answer)(Door().says(step, trouble)))
+    strange = {**recorded("orders")["data"][0], "status": "odd word", "product": "COVER", "security_id": "NOSUCH"}
+    replies = [httpx.Response(200, json={"status": "success", "data": [strange]}), bad(401), bad(403), bad(502)]
+    transport = httpx.MockTransport(lambda request: replies.pop(0) if len(replies) > 1 else replies[0])
+    async with spec("hdfc").connect(account(), CREDENTIALS, tools(transport)) as broker:
+        await broker.orders()
+        for _ in range(3):
+            await failure(broker.orders())
+    text = (tmp_path / "ordo.log").read_text()
+    assert "status_unclear" in text
+    assert "order_not_understood" in text
+    assert not any(secret in text for secret in SECRETS)
