@@ -53,7 +53,9 @@ async def modify(desk: Desk, leg_id: str, changes: Changes, *, confirmed: bool =
         await _note(desk, {"step": "answered", **_words(changes)}, ids)
 
     def take(now: Leg) -> Leg:
-        return matching.follow(replace(now, quantity=max(report.quantity, now.filled_quantity)), report)
+        # Some brokers give a changed order another number: by the old one it could be neither followed nor cancelled.
+        changed = replace(now, quantity=max(report.quantity, now.filled_quantity), broker_order_id=report.order_id)
+        return matching.follow(changed, report)
 
     try:
         return await desk.store.journal.move(leg.id, take, kind="modify")

@@ -255,6 +255,22 @@ async def test_an_account_that_is_silent_does_not_hide_the_market_from_the_other
     assert len(bob.book) == 1
 
 
+async def test_a_change_that_gives_the_order_another_number_is_followed(desk: Desk, add: Add) -> None:
+    class Renumbering(ScriptedBroker):
+        async def modify(self, order_id: BrokerOrderId, changes: Changes, permit: Permit) -> OrderReport:
+            report = await super().modify(order_id, changes, permit)
+            self.book = [replace(row, order_id=BrokerOrderId("new-1")) for row in self.book]
+            return replace(report, order_id=BrokerOrderId("new-1"))
+
+    alice = await add("alice")
+    alice.__class__ = Renumbering
+    leg = (await orders.place(desk, request(buy(10), "alice"))).legs[0].id
+    changed = await modifying.modify(desk, leg, Changes(quantity=20, limit_price=Decimal(1490)))
+    assert (changed.broker_order_id, changed.quantity) == ("new-1", 20)
+    assert (await cancelling.cancel_leg(desk, leg)).done
+    assert [(row.order_id, row.state) for row in alice.book] == [("new-1", OrderState.CANCELLED)]
+
+
 async def test_a_modify_without_an_answer_is_told_and_not_repeated(desk: Desk, add: Add) -> None:
     class Mute(ScriptedBroker):
         async def modify(self, order_id: BrokerOrderId, changes: Changes, permit: Permit) -> OrderReport:
