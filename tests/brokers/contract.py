@@ -7,11 +7,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import pytest
 
-from ordo_cli.brokers.base import Broker, BrokerSpec
+from ordo_cli.brokers.base import Broker, BrokerSpec, Permit
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import KillEngaged, NoAnswer, OrdoError, Rejected, SessionExpired, Unreachable
 from ordo_cli.domain.instruments import InstrumentId
@@ -88,7 +88,42 @@ async def line(stage: Stage, trouble: Trouble = Trouble.NONE) -> AsyncIterator[B
     if trouble is not Trouble.NONE and trouble not in stage.troubles:
         pytest.skip(f"{stage.spec.name} cannot be made {trouble}")
     async with stage.connect(trouble) as broker:
-        yield broker
+        yield broker if trouble is Trouble.TAGLESS else recognising(stage, broker)
+
+
+def recognising(stage: Stage, broker: Broker) -> Broker:
+    """The broker itself; for one that declares itself tagless, with orders that the tests can look up all the same."""
+    return broker if stage.spec.capabilities(stage.account(Trouble.NONE)).tagged else cast(Broker, Recognising(broker))
+
+
+class Recognising:
+    """Puts beside each row of a book without tags the tag that its order was sent with.
+
+    It goes by the order's id where the broker has told it, and by its terms where nothing was told.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._told: dict[BrokerOrderId, Tag] = {}
+        self._untold: dict[Tag, OrderIntent] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._broker, name)
+
+    async def place(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
+        self._untold[tag] = intent
+        report = await self._broker.place(intent, tag, permit)
+        del self._untold[tag]
+        self._told[report.order_id] = tag
+        return report
+
+    async def orders(self) -> Sequence[OrderReport]:
+        book = await self._broker.orders()
+        assert all(row.tag is None for row in book), "a tagless broker's book proves nothing by a tag"
+        return [replace(row, tag=self._told.get(row.order_id) or self._by_terms(row)) for row in book]
+
+    def _by_terms(self, row: OrderReport) -> Tag | None:
+        return next((tag for tag, intent in self._untold.items() if same(row, intent)), None)
 
 
 async def row_of(broker: Broker, tag: Tag) -> OrderReport:
