@@ -19,8 +19,8 @@ from ordo_cli.brokers.mstock.master import parse
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName
 from ordo_cli.domain.instruments import Exchange, InstrumentId
 from ordo_cli.domain.market import IST
-from ordo_cli.machine import SystemChance
 from tests.brokers.mstock.recorded import recorded, script_master
+from tests.brokers.wire.fakes import NoChance
 from tests.fakes import MONDAY_NOON, FakeClock
 
 CREDENTIALS = {"client_id": "MA-SENTINEL-1", "password": "pass-SENTINEL-2", "api_key": "key+SENTINEL/3="}
@@ -57,7 +57,7 @@ def master() -> MemoryMaster:
 
 def tools(clock: FakeClock, transport: httpx.AsyncBaseTransport | None, folder: Path, **options: str) -> Tools:
     session = BrokerSession({"access_token": TOKEN}, MONDAY_NOON)
-    return Tools(clock, SystemChance(), folder, 0.5, options, session=session, master=master(), transport=transport)
+    return Tools(clock, NoChance(), folder, 0.5, options, session=session, master=master(), transport=transport)
 
 
 @dataclass
