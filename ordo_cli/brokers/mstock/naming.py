@@ -39,7 +39,9 @@ class Names:
             if found is not None:
                 return found.instrument.id
         self.say("mstock_instrument_not_in_master", exchange=exchange or "", symbol=words or "", number=token or "")
-        return stranger(exchange or "", words or token or "UNNAMED", cash=place in CASH and not contract)
+        # Words that the master has, beside a number that means something else, are no name of anything.
+        spelled = place in CASH and not contract and self._master.coded(words or "", str(place)) is None
+        return stranger(exchange or "", words or token or "UNNAMED", cash=spelled)
 
     def holding(self, token: str | None, exchange: str | None, words: str | None) -> InstrumentId:
         """The instrument of a holding, whose words are a company's name (docs, confirmed): its number must tell."""

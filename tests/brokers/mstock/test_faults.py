@@ -83,6 +83,8 @@ STATUSES = (
     "504 Gateway Timeout",
 )
 
+NO_NUMBERS: tuple[Any, ...] = (None, 1111261015222, 1.5, True, [], {}, "")
+
 FAULTS = [
     # what the sources make certain
     every("the session is over, 401", said(raw("session_over"), "401 Unauthorized"), SESSION),
@@ -121,7 +123,7 @@ FAULTS = [
     every("200 with another word for success", said(GOOD.replace(b"success", b"ok")), NO_ANSWER),
     every("200 with success as true", said(GOOD.replace(b'"success"', b"true")), NO_ANSWER),
     # an order without a number of its own; a cancel's answer need not name one, and then the book is silent
-    *(Fault(f"an order named {what!r}", said(named(what))) for what in (None, 1111261015222, 1.5, True, [], {}, "")),
+    *(Fault(f"an order named {what!r}", said(named(what))) for what in NO_NUMBERS),
     *(Fault(f"an order named {what!r}", said(named(what))) for what in ("None", "12", "A" * 30, "1111261015222.0")),
     Fault("200 without data", said(b'{"status":"success"}'), read=ACCEPTED),  # that is how an empty book reads
     # cut
