@@ -19,13 +19,16 @@ from ordo_cli.brokers.masters import Master, NoMaster
 from ordo_cli.brokers.mstock import codes
 from ordo_cli.brokers.mstock.broker import connect
 from ordo_cli.brokers.mstock.encode import protected
+from ordo_cli.domain import matching
 from ordo_cli.domain.errors import Invalid, NoAnswer, OrdoError, Refused
 from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.instruments import Exchange, parse_instrument
+from ordo_cli.domain.legs import FanOutId, Leg, LegId
 from ordo_cli.domain.orders import (
     BrokerOrderId,
     Changes,
     OrderIntent,
+    OrderReport,
     OrderState,
     OrderType,
     Product,
@@ -432,3 +435,38 @@ async def test_nothing_secret_is_in_an_error_a_repr_or_the_log(room: Room, tmp_p
     written = (tmp_path / "ordo.log").read_text(encoding="utf-8")
     assert "mstock_status_unknown" in written
     assert not [secret for secret in secrets if secret in written]
+
+
+# found again without a tag
+
+
+async def unanswered(room: Room, intent: OrderIntent) -> list[OrderReport]:
+    """What the book offers for an order that was sent and never answered, beside one that was there before."""
+    async with room.line() as broker:
+        await broker.place(intent, TAG, Leave())
+        before = {row.order_id for row in await broker.orders()}
+        sent = room.mstock.clock.now()
+        room.mstock.trouble = "silent"
+        with pytest.raises(NoAnswer):
+            await broker.place(intent, TAG, Leave())
+        book = await broker.orders()
+    leg = Leg(LegId("f-1"), FanOutId("f"), ALICE.id, ALICE.broker, intent.quantity, TAG, sent_at=sent)
+    now = room.mstock.clock.now()
+    return matching.candidates(intent, leg, book, pre_image=before, claimed=(), now=now)
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [
+        LIMIT,
+        replace(LIMIT, product=Product.MIS, validity=Validity.IOC),
+        OrderIntent(Side.SELL, PUT, 65, Decimal(90), Decimal(95), Product.NRML),
+    ],
+)
+async def test_an_order_without_an_answer_is_the_one_new_row_with_its_terms(room: Room, intent: OrderIntent) -> None:
+    assert [row.order_id for row in await unanswered(room, intent)] == ["1111261123002"]
+
+
+async def test_a_market_order_without_an_answer_stays_unknown(room: Room) -> None:
+    """It left as a limit order at a price that only this line knew: no row has the terms of a market order."""
+    assert await unanswered(room, MARKET) == []
