@@ -41,8 +41,8 @@ async def modify(desk: Desk, leg_id: str, changes: Changes, *, confirmed: bool =
     ids = {"leg": leg.id, "fan_out": fan_out.id, "account": account.id}
     async with desk.locks.account(account.id, deadline):
         await desk.store.audit.append("modify", {"step": "sending", **_words(changes)}, ids)
-        counted_at = await _turn(desk, account, leg, deadline)
-        permit = desk.gate.permit(stamps, committed_at=counted_at, deadline=deadline)
+        # Counted when the change is ready to leave: an adapter may have to read the order first, which takes its time.
+        permit = desk.gate.permit(stamps, claim=lambda: _turn(desk, account, leg, deadline), deadline=deadline)
         try:
             report = await broker.modify(BrokerOrderId(leg.broker_order_id), changes, permit)
         except OrdoError as error:

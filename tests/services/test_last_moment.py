@@ -218,6 +218,23 @@ async def test_a_modify_that_waited_too_long_after_its_count_does_not_leave(
     assert alice.book[0].limit_price == Decimal(1500)
 
 
+async def test_a_broker_that_reads_the_order_before_it_changes_it_is_not_too_late(
+    desk: Desk, add: Add, clock: FakeClock
+) -> None:
+    """Some brokers want all that stays repeated: the change is counted when it is ready to leave, not before."""
+    alice = await add("alice")
+    (leg,) = (await orders.place(desk, PlaceRequest(buy(), (Target("alice"),)))).legs
+    change = alice.modify
+
+    async def thorough(*words: Any) -> OrderReport:
+        clock.pass_(1.0)
+        return await change(*words)
+
+    alice.modify = thorough  # type: ignore[method-assign, assignment]
+    await modifying.modify(desk, leg.id, Changes(limit_price=Decimal(1490)))
+    assert alice.book[0].limit_price == Decimal(1490)
+
+
 class Full:
     """A journal on a full disk: a broker's yes cannot be saved."""
 
