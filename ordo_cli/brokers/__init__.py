@@ -20,7 +20,12 @@ from ordo_cli.domain.money import shown
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-MODULES = {BrokerName("paper"): "ordo_cli.brokers.paper"}
+MODULES = {
+    BrokerName("paper"): "ordo_cli.brokers.paper",
+    BrokerName("hdfc"): "ordo_cli.brokers.hdfc",
+    BrokerName("mstock"): "ordo_cli.brokers.mstock",
+    BrokerName("zerodha"): "ordo_cli.brokers.zerodha",
+}
 GROUP = "ordo.brokers"
 
 
