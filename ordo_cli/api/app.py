@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,6 +27,7 @@ from ordo_cli.api import (
 from ordo_cli.api.flights import Flights
 from ordo_cli.api.guard import Guard
 from ordo_cli.api.limits import Limits
+from ordo_cli.api.pressing import Pressers
 from ordo_cli.api.settings import PREFIX, Settings
 from ordo_cli.desk import Desk
 from ordo_cli.services.orders import GRACE
@@ -65,6 +67,7 @@ def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = N
     )
     app.state.desk, app.state.settings, app.state.flights = desk, settings, Flights()
     app.state.limits = Limits(desk, settings.rate)
+    app.state.pressers = Pressers(desk)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
@@ -88,11 +91,16 @@ def _described(app: FastAPI) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    pressers: Pressers = app.state.pressers
+    await pressers.look()  # so that a server that has just begun can be stopped without its database too
+    standing_by = asyncio.ensure_future(pressers.stand_by())
     try:
         yield
     finally:
         app.state.desk.stopping.set()
         await app.state.flights.land(LANDING)
+        standing_by.cancel()
+        await pressers.close()
 
 
 def _version() -> str:

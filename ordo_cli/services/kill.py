@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ordo_cli import arming, press
@@ -90,7 +91,12 @@ async def engage(desk: Desk, scope: Scope, level: Level = Level.BLOCK, reason: s
     desk.rights.require(TokenScope.KILL_ENGAGE)
     asked = Press(scope.kind, scope.name, int(level), reason)
     asked.actor, asked.request = desk.actor, desk.request_id
-    outcome = await asyncio.to_thread(press.engage, desk.home, asked)
+    # A thread of its own: the shared ones may all be waiting, for a keyring or for the rows of other presses.
+    alone = ThreadPoolExecutor(1, "press")
+    try:
+        outcome = await asyncio.get_running_loop().run_in_executor(alone, press.engage, desk.home, asked)
+    finally:
+        alone.shutdown(wait=False)
     desk.cache.publish(KILL, str(scope))
     desk.meter.press(scope, level)
     return outcome
