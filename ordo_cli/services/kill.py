@@ -21,7 +21,7 @@ from ordo_cli.press import Outcome, Press
 from ordo_cli.services import covered, presses
 
 if TYPE_CHECKING:
-    from ordo_cli.services.sweep import SweepReport
+    from ordo_cli.services.sweep import Moved, SweepReport
 
 MAY_LOOK = (TokenScope.READ, TokenScope.KILL_ENGAGE, TokenScope.KILL_RELEASE)
 DOUBT = frozenset({Submission.UNKNOWN, Submission.DISPUTED})
@@ -103,14 +103,20 @@ async def engage(desk: Desk, scope: Scope, level: Level = Level.BLOCK, reason: s
 
 
 async def sweep(
-    desk: Desk, scope: Scope, level: Level, *, include_protective: bool = False, foreign: bool = False
+    desk: Desk,
+    scope: Scope,
+    level: Level,
+    *,
+    include_protective: bool = False,
+    foreign: bool = False,
+    moved: Moved = lambda: None,
 ) -> SweepReport:
-    """Clean up under a scope that is engaged already."""
+    """Clean up under a scope that is engaged already; `moved` is called at each step."""
     from ordo_cli.services.sweep import sweep  # the engine: 10 ms that looking at the switch need not pay
 
     desk.rights.require(TokenScope.KILL_ENGAGE)
     desk = replace(desk, rights=FULL)  # what a press cancels and closes is not asked about a second time
-    return await sweep(desk, scope, level, include_protective=include_protective, foreign=foreign)
+    return await sweep(desk, scope, level, include_protective=include_protective, foreign=foreign, moved=moved)
 
 
 async def state(desk: Desk) -> KillState:
