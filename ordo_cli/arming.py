@@ -27,8 +27,13 @@ LONGEST = 128  # bytes of an arming file; more is not ours
 def path_of(run: str, kind: str, name: str) -> str:
     """The arming file of a scope."""
     if kind == "global":
-        return os.path.join(run, "armed")
-    return os.path.join(run, "armed.d", PREFIXES[kind] + name)
+        return f"{run}{os.sep}armed"
+    return f"{run}{os.sep}armed.d{os.sep}{PREFIXES[kind]}{name}"
+
+
+def folder_of(run: str, kind: str) -> str:
+    """Where the arming files of such scopes lie."""
+    return run if kind == "global" else f"{run}{os.sep}armed.d"
 
 
 def ready(run: str) -> None:

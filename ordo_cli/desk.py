@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ordo_cli import brokers, log
 from ordo_cli.brokers.base import Broker, BrokerSpec, Tools
@@ -31,6 +32,45 @@ from ordo_cli.store.store import Store, open_store
 
 FindSpec = Callable[[str], BrokerSpec]
 FindTools = Callable[[str], Tools]
+
+
+class Stop(asyncio.Event):
+    """Set by the first Ctrl-C or SIGTERM: start nothing more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wakes: set[Callable[[], None]] = set()
+
+    def set(self) -> None:
+        super().set()
+        for wake in tuple(self._wakes):
+            wake()
+
+    async def or_done(self, *work: asyncio.Future[Any]) -> None:
+        """Wait until all of this work is done, or the stop comes; without a task for either, as every leg waits so."""
+        left = {each for each in work if not each.done()}
+        if not left or self.is_set():
+            return
+        over = asyncio.get_running_loop().create_future()
+
+        def wake() -> None:
+            if not over.done():
+                over.set_result(None)
+
+        def one_less(done: asyncio.Future[Any]) -> None:
+            left.discard(done)
+            if not left:
+                wake()
+
+        for each in tuple(left):
+            each.add_done_callback(one_less)
+        self._wakes.add(wake)
+        try:
+            await over
+        finally:
+            self._wakes.discard(wake)
+            for each in left:
+                each.remove_done_callback(one_less)
 
 
 class Lines:
@@ -57,13 +97,14 @@ class Lines:
         if line is None or before != session or (line.done() and not line.cancelled() and line.exception() is not None):
             line = asyncio.ensure_future(self._connect(account, session))
             self._open[account.id] = session, line
-        return await asyncio.shield(line)
+        return line.result() if line.done() else await asyncio.shield(line)
 
     async def credentials(self, account: Account) -> dict[str, str]:
         """What the account's broker was told at its adding, by field name."""
         # A keyring may take three seconds to say no, and the loop must not stand still meanwhile.
-        read = partial(self._secrets.get, account.id)
-        found = {name: await asyncio.to_thread(read, name) for name in self._find(account.broker).credentials}
+        read, spec = partial(self._secrets.get, account.id), self._find(account.broker)
+        extra = await asyncio.to_thread(self._secrets.fields, account.id, spec.optional) if spec.optional else ()
+        found = {name: await asyncio.to_thread(read, name) for name in (*spec.credentials, *extra)}
         log.hide(*found.values())
         return found
 
@@ -98,7 +139,7 @@ class Desk:
     find: FindSpec = brokers.spec
     failpoint: Failpoint = no_failpoint
     meter: Meter = NO_METER
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: Stop = field(default_factory=Stop)
     rights: Rights = FULL
     request_id: str | None = None  # of the HTTP request that is being served
 
@@ -106,10 +147,14 @@ class Desk:
         """The same desk with somebody else at it, who may do no more than this and whose name the audit shows."""
         store = self.store.acting_as(actor, request_id)
         sessions = self.sessions.over(store.sessions)
-        return replace(self, store=store, sessions=sessions, actor=actor, rights=rights, request_id=request_id)
+        other = object.__new__(Desk)  # with what this one has, at once: a server does it for every request
+        vars(other).update(
+            vars(self), store=store, sessions=sessions, actor=actor, rights=rights, request_id=request_id
+        )
+        return other
 
     def spec(self, account: Account) -> BrokerSpec:
-        return self.find(account.broker)
+        return self.find(account.broker).of(account)
 
 
 @asynccontextmanager
@@ -121,7 +166,7 @@ async def open_desk(
     clock: Clock | None = None,
     chance: Chance | None = None,
     disk: Disk | None = None,
-    find: FindSpec = brokers.spec,
+    find: FindSpec | None = None,
     failpoint: Failpoint = no_failpoint,
     meter: Meter = NO_METER,
 ) -> AsyncIterator[Desk]:
@@ -142,6 +187,7 @@ async def open_desk(
         ) from None
     log.configure(home.logs, clock)
     config = config or load(home, os.environ)
+    find = find or partial(brokers.spec, allowed=config.plugins)
     channels = Channels()
     log.hide(*passwords(config.database_url))
     async with AsyncExitStack() as stack:

@@ -27,6 +27,7 @@ class Seal:
 
     scope: Scope
     path: str
+    folder: str
     content: bytes
 
     @property
@@ -62,15 +63,15 @@ class Gate:
         """
         self._refuse_network()
         known = {} if known is None else known
+        folders = {seal.folder for seal in known.values()}
         seals = []
         for scope in scopes:
             if scope not in known:
-                path = arming.path_of(self._run, scope.kind, scope.name)
-                known[scope] = Seal(scope, path, self._read(scope, path))
+                known[scope] = self._seal(scope, folders)
             seals.append(known[scope])
         if not seals:
             raise KillEngaged("no scope was named, so nothing is armed", hint="this is a bug in ordo; please report it")
-        return Stamps(tuple(seals), frozenset(os.path.dirname(seal.path) for seal in seals))
+        return Stamps(tuple(seals), frozenset([seal.folder for seal in seals]))
 
     def permit(
         self, stamps: Stamps | None, *, deadline: float, claim: Claim | None = None, committed_at: float | None = None
@@ -110,11 +111,17 @@ class Gate:
     def now(self) -> float:
         return self._clock.elapsed()
 
-    def _read(self, scope: Scope, path: str) -> bytes:
-        """One arming file, in a folder that nobody else may write in."""
+    def _seal(self, scope: Scope, folders: set[str]) -> Seal:
+        """One arming file, in a folder that nobody else may write in; those in `folders` have just been looked at."""
+        path, folder = (
+            arming.path_of(self._run, scope.kind, scope.name),
+            arming.folder_of(self._run, scope.kind),
+        )
         try:
-            arming.private_folder(os.path.dirname(path))
-            return arming.armed(path)
+            if folder not in folders:
+                arming.private_folder(folder)
+                folders.add(folder)
+            return Seal(scope, path, folder, arming.armed(path))
         except OSError as problem:
             raise _not_armed(scope, problem) from problem
 

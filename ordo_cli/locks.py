@@ -33,6 +33,22 @@ class Beyond(Protocol):
         ...
 
 
+class Held:
+    """An account's lock, given back at the end of a `with`."""
+
+    __slots__ = ("_lock", "_queue")
+
+    def __init__(self, queue: asyncio.Lock, lock: int) -> None:
+        self._queue, self._lock = queue, lock
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._lock)
+        self._queue.release()
+
+
 FAR_PAUSE = 0.02  # seconds between two tries for a lock that another host holds
 PAUSE = 0.005  # seconds between two tries for a lock that another process holds
 PROC = os.path.exists("/proc/self/stat")
@@ -100,6 +116,20 @@ class Locks:
             return 0
         return sum(not self._is_free(os.path.join(folder, name)) for name in names)
 
+    async def take(self, account_id: str) -> Held | None:
+        """Be the account's one writer, at once; None where somebody would have to be waited for."""
+        queue = self._queues.setdefault(account_id, asyncio.Lock())
+        if queue.locked() or self.beyond is not None:
+            return None
+        await queue.acquire()  # which is free, so that nothing is waited for
+        try:
+            return Held(queue, _take(self._account_file(account_id)))
+        except BaseException as problem:
+            queue.release()
+            if isinstance(problem, OSError):  # whoever waits for it hears what is wrong
+                return None
+            raise
+
     @contextlib.asynccontextmanager
     async def account(self, account_id: str, deadline_elapsed: float) -> AsyncIterator[None]:
         """Be the account's one writer. Raises Busy when another still is at the deadline."""
@@ -163,7 +193,7 @@ class Locks:
                 raise _busy(account_id)
 
     async def _wait_lock(self, account_id: str, deadline: float) -> int:
-        path = os.path.join(self._run, "accounts", f"{account_id}.lock")
+        path = self._account_file(account_id)
         while True:
             try:
                 return _take(path)
@@ -176,6 +206,9 @@ class Locks:
                     f"the lock of account {account_id} cannot be taken: {problem.strerror or problem}",
                     hint="see: ordo doctor",
                 ) from problem
+
+    def _account_file(self, account_id: str) -> str:
+        return f"{self._run}/accounts/{account_id}.lock"
 
     def _owner_file(self, nonce: str) -> str:
         return os.path.join(self._run, "owners", f"{nonce}.lock")

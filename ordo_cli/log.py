@@ -22,6 +22,7 @@ except ImportError:  # Windows: the log grows, nothing else changes
 
 LEVELS = ("debug", "info", "warning", "error")
 ROTATE_AT = 5 * 1024 * 1024  # bytes
+LOOK = 0.25  # seconds between two looks at the file itself: a busy server writes hundreds of lines in one
 KEPT = 5  # older files beside the current one
 LONGEST = 2_000  # characters of one value
 REDACTED = "[redacted]"
@@ -41,6 +42,7 @@ SECRET_VALUES = later(
     r"|(?P<login>://[^\s/:@]*:)[^\s/@]+(?=@)",
     re.IGNORECASE,
 )
+_MAY_HIDE = later(r"[\s=:]|eyJ|ordo_", re.IGNORECASE)  # without one of these there is no such value, and most have none
 _WORDS = later(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|[0-9]+")
 
 
@@ -76,12 +78,15 @@ class Sink:
         self.level = LEVELS.index(level)
         self.hidden: set[str] = set()
         self._file: int | None = None
-        self._bound: Callable[[str], Any] | None = None
+        self._looked = 0.0  # when it was last made sure that the file is the current one, by the elapsed clock
+        self._bind: Callable[[str], Any] | None = None
+        self._bound: dict[str, Any] = {}
 
     def logger(self, name: str) -> Any:
-        if self._bound is None:
-            self._bound = _structlog(self)
-        return self._bound(name)
+        if name not in self._bound:
+            self._bind = self._bind or _structlog(self)
+            self._bound[name] = self._bind(name)
+        return self._bound[name]
 
     def msg(self, line: str) -> None:
         """Append one line. A log that cannot be written never stops an order, nor fails a command."""
@@ -97,6 +102,10 @@ class Sink:
 
     def _opened(self) -> int:
         """The file to write to, opened again when another process rotated it, rotated when it is full."""
+        now = self.clock.elapsed()
+        if self._file is not None and 0 <= now - self._looked < LOOK:
+            return self._file
+        self._looked = now
         if self._file is not None and not self._is_current(self._file):
             self.close()
         if self._file is None:
@@ -170,7 +179,8 @@ def redacted(value: object, hidden: frozenset[str] | set[str] = frozenset()) -> 
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     for secret in hidden:
         text = text.replace(secret, REDACTED)
-    text = SECRET_VALUES.sub(_without_value, text)
+    if _MAY_HIDE.search(text):
+        text = SECRET_VALUES.sub(_without_value, text)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
@@ -220,7 +230,7 @@ def _structlog(sink: Sink) -> Callable[[str], Any]:
     methods = structlog.make_filtering_bound_logger(0)
     return lambda name: structlog.wrap_logger(
         _Lines(sink), processors=processors, wrapper_class=methods, cache_logger_on_first_use=False, module=name
-    )
+    ).bind()
 
 
 class _Lines:

@@ -35,6 +35,7 @@ class Sessions:
         self._locks, self._clock, self._chance = locks, clock, chance
         self._sealer: Seals | None = None
         self._until: dict[AccountId, datetime] = {}
+        self._seen: dict[AccountId, KeptSession] = {}  # the one that an account's line was last opened with
         self._reading: asyncio.Task[dict[AccountId, KeptSession]] | None = None
 
     def over(self, rows: Rows) -> Sessions:
@@ -61,7 +62,17 @@ class Sessions:
             raise SessionNeeded(f"{account} is not logged in", hint=f"ordo login {account}")
         self._until[account] = kept.expires_at
         self.still(account)
+        self._seen[account] = kept
         return kept
+
+    async def ended(self, account: AccountId) -> None:
+        """The broker says that the account's session is over: nobody uses it again, here or elsewhere."""
+        kept = self._seen.pop(account, None)
+        if kept is None:
+            return
+        self._until[account] = self._clock.now()
+        if not await self._rows.end(kept, "the broker says that it is over"):
+            self._until.pop(account, None)  # somebody has logged in since
 
     async def _read(self) -> dict[AccountId, KeptSession]:
         """All of them, once for everybody who asks in the same turn of the loop: a fan-out asks for each leg."""

@@ -307,6 +307,7 @@ class Firm:
     def __init__(self, clock: FakeClock, mode: Mode = Mode.LIVE, rates: RateLimits | None = None) -> None:
         self.clock, self.mode, self.rates = clock, mode, rates or RateLimits()
         self.lines: dict[AccountId, ScriptedBroker] = {}
+        self.optional: tuple[str, ...] = ()
         self.margins = False  # whether it declares that it tells them
         self.logins: dict[str, ScriptedLogin] = {}
         self.sessions: list[BrokerSession | None] = []  # that lines were opened with
@@ -333,6 +334,7 @@ class Firm:
             capabilities=self.capabilities,
             rates=self.rates,
             connect=self.connect,
+            optional=self.optional,
             login=self.login,
         )
 

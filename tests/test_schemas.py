@@ -28,6 +28,7 @@ from ordo_cli.domain.orders import (
     Validity,
 )
 from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
+from ordo_cli.domain.values import replace
 from ordo_cli.schemas.base import Problem as PublicProblem
 from ordo_cli.services.portfolio import Booked, Consolidated, Failure, Row
 
@@ -190,3 +191,13 @@ def test_a_moment_is_utc_with_milliseconds_wherever_it_comes_from() -> None:
 def test_nothing_unknown_slips_into_what_is_public() -> None:
     with pytest.raises(ValidationError):
         PublicProblem(code="x", message="y", hint=None, secret="z")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("leg", [a_leg(), replace(a_leg(), problem=Problem("RISK", "too \x1b[31mmuch", None))])
+def test_what_is_told_unchecked_is_what_a_check_lets_through(leg: Leg) -> None:
+    told = schemas.FanOut.of(a_fan_out(leg))
+    assert schemas.FanOut.model_validate(told.model_dump()).model_dump(mode="json") == told.model_dump(mode="json")
+    assert json.loads(schemas.fan_out_text(a_fan_out(leg))) == schemas.fan_out(a_fan_out(leg))
+    assert set(vars(told)) == set(schemas.FanOut.model_fields)
+    assert set(vars(told.legs[0])) == set(schemas.Leg.model_fields)
+    assert set(vars(told.intent)) == set(type(told.intent).model_fields)

@@ -12,6 +12,6 @@ JSON = "application/json"
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A response with this body. It is one of `schemas` already, so nothing looks through it again."""
-    text = json.dumps(body, separators=(",", ":"), allow_nan=False)
+    """A response with this body, or its text. It is one of `schemas` already, so nothing looks through it again."""
+    text = body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":"), allow_nan=False)
     return Response(text, status, dict(headers or {}), JSON)

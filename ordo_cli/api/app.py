@@ -5,29 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
 
 from ordo_cli.api import (
     accounts,
     audit,
+    docs,
     events,
     fanouts,
     kill,
     legs,
     login,
     metrics,
+    openapi,
     orders,
     portfolio,
     problems,
     status,
 )
 from ordo_cli.api.flights import Flights
-from ordo_cli.api.guard import Guard
+from ordo_cli.api.guard import Door, Guard
 from ordo_cli.api.limits import Limits
 from ordo_cli.api.pressing import Pressers
+from ordo_cli.api.quick import Application, Quick
 from ordo_cli.api.settings import PREFIX, Settings
 from ordo_cli.desk import Desk
 from ordo_cli.services.orders import GRACE
@@ -50,17 +51,17 @@ ROUTERS: tuple[APIRouter, ...] = (
 """Every noun's routes; a new noun adds its router here."""
 
 
-def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = None) -> FastAPI:
+def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = None) -> Application:
     """The application at this desk. Its lifespan ends with what it began: on-wire legs get their grace."""
-    docs = settings.loopback
-    app = FastAPI(
+    documented = settings.loopback
+    app = Application(
         title="ordo",
         summary="One order to many broker accounts, and one command that stops everything",
         version=_version(),
         lifespan=_lifespan,
-        docs_url="/docs" if docs else None,
+        docs_url=None,  # FastAPI's own page loads its scripts from another host; `docs` is ours
         redoc_url=None,
-        openapi_url=f"{PREFIX}/openapi.json" if docs else None,
+        openapi_url=f"{PREFIX}/openapi.json" if documented else None,
         redirect_slashes=False,
         swagger_ui_oauth2_redirect_url=None,
         responses=problems.documented(400, 401, 403, 408, 413, 415, 422, 429, 431, 500, 503),
@@ -73,20 +74,14 @@ def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = N
         app.include_router(router, prefix=PREFIX)
     app.include_router(metrics.router)
     app.include_router(status.open_router, include_in_schema=False)  # where probes of all kinds look for it
-    app.add_middleware(Guard, desk=desk, settings=settings)
-    metrics.install(app, counted or metrics.Counted())
-    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    if documented:
+        docs.install(app)
+    door, counted = Door(desk, settings), counted or metrics.Counted()
+    app.add_middleware(Guard, door=door)
+    metrics.install(app, counted)
+    app.quick = Quick(app, door, counted)
+    app.openapi = lambda: openapi.described(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return app
-
-
-def _described(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with the problem that every refusal is."""
-    if app.openapi_schema is None:
-        whole = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-        problem = problems.HttpProblem.model_json_schema(ref_template="#/components/schemas/{model}")
-        whole["components"]["schemas"] |= problem.pop("$defs") | {"HttpProblem": problem}
-        app.openapi_schema = whole
-    return app.openapi_schema
 
 
 @asynccontextmanager

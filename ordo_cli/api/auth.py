@@ -6,6 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import State
+from starlette.types import Scope
 
 from ordo_cli.api.flights import Flights
 from ordo_cli.api.guard import KILL
@@ -21,14 +23,19 @@ async def desk_of(request: Request, given: Annotated[HTTPAuthorizationCredential
     """The desk with the holder of the request's token at it. Raises Unauthenticated."""
     if given is None:
         raise Unauthenticated("this needs a token", hint=HINT)
-    desk: Desk = request.app.state.desk
-    who = await tokens.authenticate(desk, given.credentials)
+    return await admit(request.app.state, request.scope, given.credentials)
+
+
+async def admit(app: State, scope: Scope, token: str) -> Desk:
+    """The same by the token's text."""
+    desk: Desk = app.desk
+    who = await tokens.authenticate(desk, token)
     if who is None:
         raise Unauthenticated("this token is not valid here, or not any more", hint=HINT)
-    request.state.actor = who.actor
-    if request.method != "POST" or request.scope["path"] != KILL:
-        await request.app.state.limits.count(who.actor)
-    return desk.acting_as(who.actor, who.rights, request.state.request_id)
+    scope["state"]["actor"] = who.actor
+    if scope["method"] != "POST" or scope["path"] != KILL:
+        await app.limits.count(who.actor)
+    return desk.acting_as(who.actor, who.rights, scope["state"]["request_id"])
 
 
 async def flights_of(request: Request) -> Flights:
@@ -39,7 +46,12 @@ async def flights_of(request: Request) -> Flights:
 
 async def opened(request: Request) -> None:
     """Raises Stopping once this server has been asked to end: what is new goes elsewhere."""
-    if request.app.state.desk.stopping.is_set():
+    require_open(request.app.state)
+
+
+def require_open(app: State) -> None:
+    """The same without a request."""
+    if app.desk.stopping.is_set():
         raise Stopping("this server is stopping and starts nothing new", hint="try again in a moment")
 
 

@@ -16,6 +16,7 @@ from ordo_cli.api.auth import DeskDep, FlightsDep
 from ordo_cli.api.flights import Flights
 from ordo_cli.api.pressing import Presser, PresserDep
 from ordo_cli.api.strictjson import read
+from ordo_cli.desk import Stop
 from ordo_cli.domain.errors import Invalid, NotFound, OrdoError
 from ordo_cli.domain.kill import Level, Scope, parse_scope
 from ordo_cli.domain.values import replace
@@ -85,7 +86,7 @@ async def _sweep(
     level = Level[asked.level.upper()]
     if level is Level.BLOCK:
         return None, None
-    desk = replace(presser.desk, stopping=asyncio.Event())  # an end that begins halfway keeps no close from going
+    desk = replace(presser.desk, stopping=Stop())  # an end that begins halfway keeps no close from going
     try:
         await presser.require_word(outcome.recorded)
         with flights.sweeping(f"{asked.level} of {scope}", desk.config.read_timeout + STEP) as under_way:

@@ -35,7 +35,7 @@ TOGETHER = (1, 2, 5, 10, 20, 50, 100, 200)
 METHODS = frozenset({"GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"})
 STREAMS = "/events"  # as long as somebody looks on, which says nothing of ordo
 
-router = APIRouter(tags=["seeing"])
+router = APIRouter(tags=["status"])
 
 
 class Counted:
@@ -43,6 +43,7 @@ class Counted:
 
     def __init__(self) -> None:
         made = self.registry = CollectorRegistry()
+        self._series: dict[tuple[Counter | Histogram, tuple[str, ...]], Counter | Histogram] = {}
         self._legs = Counter("ordo_legs", "Legs whose sending ended here", ("broker", "state"), registry=made)
         self._leg = Histogram(
             "ordo_leg_seconds",
@@ -70,9 +71,9 @@ class Counted:
         )
 
     def leg(self, leg: Leg, began: datetime, ended: datetime) -> None:
-        self._legs.labels(leg.broker, leg.state).inc()
+        self._one_of(self._legs, leg.broker, leg.state).inc()
         if leg.latency_ms is not None:
-            self._leg.labels(leg.broker).observe(leg.latency_ms / 1000)
+            self._one_of(self._leg, leg.broker).observe(leg.latency_ms / 1000)
 
     def fan_out(self, fan_out: FanOut, seconds: float) -> None:
         self._fan_out.observe(seconds)
@@ -91,9 +92,20 @@ class Counted:
         """One request is over. Nothing that a client can make up becomes a series of its own."""
         method = info.method if info.method in METHODS else "other"
         handler = getattr(info.request.scope.get("route"), "path", "none")
-        self._requests.labels(method, handler, info.modified_status).inc()
+        self.http(method, handler, info.modified_status, info.modified_duration)
+
+    def http(self, method: str, handler: str, status: str, seconds: float) -> None:
+        """The same by the names of its method and route."""
+        self._one_of(self._requests, method, handler, status).inc()
         if not handler.endswith(STREAMS):
-            self._request.labels(method, handler).observe(info.modified_duration)
+            self._one_of(self._request, method, handler).observe(seconds)
+
+    def _one_of[M: (Counter, Histogram)](self, family: M, *labels: str) -> M:
+        """The series of these labels, looked up once: each order counts in four."""
+        found = self._series.get((family, labels))
+        if found is None:
+            found = self._series[family, labels] = family.labels(*labels)
+        return found  # type: ignore[return-value]  # it is of its family's kind
 
 
 class Now(Collector):

@@ -100,7 +100,7 @@ async def _begin(desk: Desk, flights: Flights, request: PlaceRequest) -> Respons
         return _told(fan_out)
     placing.add_done_callback(_seen)
     headers = {"Location": _place_of(fan_out), "Preference-Applied": "respond-async"}
-    return answer(schemas.fan_out(fan_out), 202, headers)
+    return answer(schemas.fan_out_text(fan_out), 202, headers)
 
 
 def _told(fan_out: FanOut) -> Response:
@@ -111,7 +111,7 @@ def _told(fan_out: FanOut) -> Response:
         return problems.problem(
             409, "in_progress", message, "ask again, or follow its events", headers={**headers, **problems.SOON}
         )
-    return answer(schemas.fan_out(fan_out), 201 if fan_out.outcome is Outcome.SUCCESS else 207, headers)
+    return answer(schemas.fan_out_text(fan_out), 201 if fan_out.outcome is Outcome.SUCCESS else 207, headers)
 
 
 def _place_of(fan_out: FanOut) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from ordo_cli.brokers.masters import Master, MasterSource, NoMaster
 from ordo_cli.domain.accounts import Account, BrokerName
 from ordo_cli.domain.capabilities import Capabilities as Capabilities
 from ordo_cli.domain.capabilities import RateLimits as RateLimits
@@ -17,7 +18,14 @@ from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderRep
 from ordo_cli.domain.portfolio import Funds, Holding, Margin, Position, Quote, Trade
 from ordo_cli.domain.seams import Chance, Clock
 from ordo_cli.domain.sessions import ChallengeKind as ChallengeKind
-from ordo_cli.domain.values import dataclass, field
+from ordo_cli.domain.urls import is_this_machine
+from ordo_cli.domain.values import dataclass, field, replace
+
+if TYPE_CHECKING:
+    from httpx import AsyncBaseTransport
+
+TOTP_SEED = "totp_seed"
+"""The optional credential from which ordo makes the codes of an account itself, where its user wants that."""
 
 WRONG_ANSWER = "WRONG_ANSWER"
 """The code of a Rejected by which the broker lets the same challenge be answered once more."""
@@ -117,6 +125,8 @@ class Tools:
     read_timeout: float = 15.0  # seconds an order waits for its answer
     options: Mapping[str, str] = field(default_factory=dict)  # the `[brokers.<name>]` table of config.toml, as text
     session: BrokerSession | None = field(default=None, repr=False)  # of the account, where its broker has a login
+    master: Master = field(default_factory=NoMaster)  # of the broker, as it is on this machine
+    transport: AsyncBaseTransport | None = None  # instead of a wire of its own: tests play recorded answers through it
 
 
 class Login(Protocol):
@@ -173,3 +183,15 @@ class BrokerSpec:
     """Trouble that its accounts can be told to rehearse, each with what it does."""
     login: Callable[[Account], Login | None] = no_login
     """How this account logs in; None for one that needs no session."""
+    master: MasterSource | None = None
+    """Where its list of instruments is; None for one that needs none."""
+    optional: tuple[str, ...] = ()
+    """Credentials that an account may have and need not, such as the seed that makes its TOTP codes."""
+    notes: str = ""
+    """For `ordo broker show`: what to register, which rules about addresses bite, what nobody has confirmed."""
+
+    def of(self, account: Account) -> BrokerSpec:
+        """This broker as the account meets it: at an address of this machine it is a sandbox, and never live."""
+        if self.mode is not Mode.LIVE or account.base_url is None or not is_this_machine(account.base_url):
+            return self
+        return replace(self, mode=Mode.SANDBOX)

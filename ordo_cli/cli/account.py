@@ -60,7 +60,7 @@ def add(
 
     wishes = _wishes(group or [], weight, base_url, egress, behaviour or [], limit)
     given = _from_file(secrets_file, broker)
-    for field in brokers.credentials_of(broker):
+    for field in brokers.credentials_of(broker, door.plugins()):
         if field not in given:
             given[field] = door.secret(f"{field} of {account}", "--secrets-file")
 
@@ -203,7 +203,7 @@ def _wishes(
 
 def _from_file(path: str | None, broker: str) -> dict[str, str]:
     from ordo_cli.services.accounts import read_credentials
-    from ordo_cli.services.brokers import credentials_of
+    from ordo_cli.services.brokers import fields_of
 
     if path is None:
         return {}
@@ -217,7 +217,7 @@ def _from_file(path: str | None, broker: str) -> dict[str, str]:
         raise NotFound(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError):
         raise Invalid(f"{path} cannot be read as text") from None
-    return read_credentials(text, broker, credentials_of(broker))
+    return read_credentials(text, broker, fields_of(broker, door.plugins()))
 
 
 def _weight(account: Account) -> str:

@@ -12,6 +12,17 @@ from ordo_cli.cli.door import Csv, Json
 if TYPE_CHECKING:
     from ordo_cli.services.brokers import Declared
 
+SHOWN = [
+    "credentials",
+    "optional",
+    "exchanges",
+    "types",
+    "products",
+    "validities",
+    "after_market",
+    "disclosed",
+    "tagged",
+]
 app = typer.Typer(help="What each broker can do", no_args_is_help=True)
 
 
@@ -20,7 +31,7 @@ def list_(as_json: Json = False, as_csv: Csv = False) -> None:
     """Every broker that ordo speaks to."""
     from ordo_cli.services.brokers import all_of_them
 
-    found = all_of_them()
+    found = all_of_them(door.plugins())
     rows = [(each.name, each.title, each.mode, each.credentials) for each in found]
     door.answer(
         "broker list",
@@ -38,15 +49,16 @@ def show_one(
     """What one broker can do, its limits, the credentials it needs and the trouble it can rehearse."""
     from ordo_cli.services.brokers import declared
 
-    found = declared(broker)
+    found = declared(broker, door.plugins())
     door.answer("broker show", _json(found, as_json), as_json=as_json, text=lambda: _text(found))
 
 
 def _text(found: Declared) -> None:
-    able = ("credentials", "exchanges", "types", "products", "validities", "after_market", "disclosed", "tagged")
-    facts = [(name.replace("_", " "), getattr(found, name)) for name in able]
+    facts = [(name.replace("_", " "), getattr(found, name)) for name in SHOWN]
     show.facts(f"{found.name}: {found.title}", [("mode", found.mode), *[fact for fact in facts if fact[1] != ()]])
     show.facts("operations per account", found.rates.items())
+    if found.notes:
+        show.text(found.notes)
     if found.behaviours:
         show.table("behaviours", ("behaviour", "what it does"), found.behaviours.items())
 

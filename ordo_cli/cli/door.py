@@ -131,6 +131,13 @@ def banner(mode: str, accounts: Iterable[str]) -> None:
     say(f"{colour}{text}\x1b[0m" if coloured(sys.stderr) else text)
 
 
+def plugins() -> tuple[str, ...]:
+    """The packages of others whose brokers this ordo may use."""
+    from ordo_cli.config import load
+
+    return load(home()).plugins
+
+
 def interactive() -> bool:
     """Whether somebody is there to answer a question."""
     return not current().no_input and sys.stdin.isatty() and sys.stderr.isatty()

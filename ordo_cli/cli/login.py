@@ -17,7 +17,7 @@ from ordo_cli.cli.exits import exit_code_of_logins
 from ordo_cli.domain.accounts import Target, parse_target
 from ordo_cli.domain.errors import Invalid, SessionNeeded
 from ordo_cli.domain.market import IST
-from ordo_cli.domain.sessions import GOOD, Standing
+from ordo_cli.domain.sessions import GOOD, ChallengeKind, Standing
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -119,7 +119,7 @@ async def _answered(operations: Operations, state: LoginState) -> LoginState:
         if text is None:
             if not door.interactive():
                 break
-            text = _typed(state.challenge)
+            text = await _asked(state.challenge)
         tried = True
         try:
             state = await operations.login_answer(state.account, text)
@@ -129,6 +129,19 @@ async def _answered(operations: Operations, state: LoginState) -> LoginState:
             if state.standing is not Standing.WAITING:
                 state = replace(state, problem=Problem.of(error))
     return state
+
+
+async def _asked(challenge: KeptChallenge) -> str:
+    """The answer: what the browser comes back with, or what is typed."""
+    if challenge.kind is ChallengeKind.REDIRECT:
+        from ordo_cli.cli import redirect
+        from ordo_cli.config import load
+
+        left = (challenge.expires_at - challenge.created_at).total_seconds()
+        landed = await redirect.landed(challenge, load(door.home()).redirect_port, left)
+        if landed is not None:
+            return landed
+    return _typed(challenge)
 
 
 def _typed(challenge: KeptChallenge) -> str:

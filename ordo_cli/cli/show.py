@@ -133,6 +133,11 @@ def facts(title: str, pairs: Iterable[tuple[str, object]]) -> None:
     write_out(head + "".join(f"{name.ljust(width)}  {value}\n" for name, value in shown))
 
 
+def text(whole: str) -> None:
+    """Print several lines of result as they are laid out."""
+    write_out("".join(f"{cleaned(each)}\n" for each in whole.strip().split("\n")))
+
+
 def line(text: str) -> None:
     """Print one line of result."""
     write_out(cleaned(text) + "\n")

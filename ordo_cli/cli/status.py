@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ordo_cli.cli import door, show
 from ordo_cli.cli.door import Json
+from ordo_cli.domain.breaker import State
 
 if TYPE_CHECKING:
     from ordo_cli.services.status import AccountStatus, Doubt, Status
@@ -45,7 +46,10 @@ def _print(found: Status) -> None:
 
 
 def _account_row(each: AccountStatus) -> tuple[object, ...]:
-    state = "disabled" if not each.enabled else ("engaged" if each.stopped_by else "armed")
+    if each.enabled and not each.stopped_by and each.breaker is not State.CLOSED:
+        state = f"breaker {each.breaker}"
+    else:
+        state = "disabled" if not each.enabled else ("engaged" if each.stopped_by else "armed")
     return (
         each.account,
         each.broker,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -69,6 +70,22 @@ def _seconds(value: object) -> float:
     return float(number)
 
 
+def _port(value: object) -> int:
+    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    if not isinstance(number, int) or isinstance(number, bool) or not 1024 <= number <= 65535:
+        raise Invalid(f"{value} is not a port between 1024 and 65535")
+    return number
+
+
+def _packages(value: object) -> tuple[str, ...]:
+    names = [str(each) for each in value] if isinstance(value, list) else str(value).split(",")
+    found = tuple(name.strip() for name in names if name.strip())
+    for name in found:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?", name):
+            raise Invalid(f"{shown(name)} is not the name of a package", hint="write it as you would for pip")
+    return found
+
+
 def _backend(value: object) -> str:
     if value not in ("", "keyring", "vault"):
         raise Invalid(
@@ -90,6 +107,10 @@ SETTINGS = (
         "sending.read_timeout", _seconds, 15.0, "seconds an order waits for its broker's answer before it is unknown"
     ),
     Setting("sending.wait_timeout", _seconds, 30.0, "seconds --wait waits when no --timeout is given"),
+    Setting(
+        "login.redirect_port", _port, 8021, "where a broker's login page sends the browser back to, on this machine"
+    ),
+    Setting("plugins.allowed", _packages, (), "packages of others whose brokers may be used, with commas between"),
     Setting("secrets.name", _text, "", "the name under which this ordo keeps its secrets; ordo init chose it"),
     Setting("secrets.backend", _backend, "", "where credentials are kept, keyring or vault; ordo init chose it"),
     Setting("secrets.key_file", _text, "", "the 32-byte key that opens the vault"),
@@ -119,6 +140,8 @@ class Config:
     deadline_resting: float = 30.0
     read_timeout: float = 15.0
     wait_timeout: float = 30.0
+    redirect_port: int = 8021
+    plugins: tuple[str, ...] = ()
     secrets_name: str = ""
     secrets_backend: str = ""
     key_file: str = ""
@@ -235,7 +258,7 @@ def plain(value: Any) -> str:
 
 def _for_file(value: Any) -> Any:
     if isinstance(value, tuple):
-        return sorted(set().union(*value))
+        return list(value) if all(isinstance(each, str) for each in value) else sorted(set().union(*value))
     if isinstance(value, frozenset):
         return sorted(value)
     return "off" if value is None else value
@@ -324,6 +347,8 @@ def _config(home: Home, given: Mapping[str, Origin]) -> Config:
         deadline_resting=given["sending.deadline_resting"].value,
         read_timeout=given["sending.read_timeout"].value,
         wait_timeout=given["sending.wait_timeout"].value,
+        redirect_port=given["login.redirect_port"].value,
+        plugins=given["plugins.allowed"].value,
         secrets_name=given["secrets.name"].value,
         secrets_backend=given["secrets.backend"].value,
         key_file=given["secrets.key_file"].value,

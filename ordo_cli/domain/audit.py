@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 PREFIX = b"ordo-audit-v1\0"
 GENESIS = bytes(32)  # what the first row is tied to
+MOST_NAMES = 1000
+_second = (-1, "")  # the last one written, and how: a busy server writes hundreds of rows in one
+_names: dict[str, str] = {}  # as they are quoted; they are those of this program, and few
 EXACT = 2**53  # integers beyond it are text, since many readers of JSON would round them
 
 
@@ -34,8 +37,12 @@ def link(previous: bytes, body: str) -> bytes:
 
 def instant(at: int) -> str:
     """A time in microseconds since 1970 as the log writes it."""
+    global _second
     second, micro = divmod(at, 1_000_000)
-    return f"{datetime.fromtimestamp(second, UTC).isoformat()[:19]}.{micro:06}Z"
+    known = _second
+    if known[0] != second:
+        known = _second = second, datetime.fromtimestamp(second, UTC).isoformat()[:19]
+    return f"{known[1]}.{micro:06}Z"
 
 
 def canonical(value: object) -> str:
@@ -85,7 +92,16 @@ def body_of(
 
 
 def _object(value: Mapping[str, object]) -> str:
-    return "{" + ",".join([f"{canonical(key)}:{canonical(value[key])}" for key in sorted(value)]) + "}"
+    parts = []
+    for name in sorted(value):
+        told = _names.get(name)
+        if told is None:
+            told = canonical(name)
+            if len(_names) < MOST_NAMES:
+                _names[name] = told
+        item = value[name]
+        parts.append(f"{told}:{quoted(item) if type(item) is str and item.isascii() else canonical(item)}")
+    return "{" + ",".join(parts) + "}"
 
 
 def _composed(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 from enum import StrEnum
 
@@ -84,29 +83,29 @@ class FanOut:
 
     @property
     def summary(self) -> Summary:
-        fates = Counter(fate(leg) for leg in self.legs)
+        fates = [fate(leg) for leg in self.legs]
         return Summary(
-            legs=len(self.legs),
-            accepted=fates[Fate.ACCEPTED],
-            filled=sum(leg.working is OrderState.FILLED for leg in self.legs),
-            refused=fates[Fate.REFUSED],
-            not_sent=fates[Fate.NOT_SENT],
-            unknown=fates[Fate.UNKNOWN],
+            legs=len(fates),
+            accepted=fates.count(Fate.ACCEPTED),
+            filled=sum([leg.working is OrderState.FILLED for leg in self.legs]),
+            refused=fates.count(Fate.REFUSED),
+            not_sent=fates.count(Fate.NOT_SENT),
+            unknown=fates.count(Fate.UNKNOWN),
         )
 
     @property
     def outcome(self) -> Outcome:
         """Unknown outranks everything; waiting legs make it pending; then it is all, some or none."""
-        tally = self.summary
-        if tally.unknown:
+        fates = {fate(leg) for leg in self.legs}
+        if Fate.UNKNOWN in fates:
             return Outcome.UNKNOWN
-        if any(fate(leg) is Fate.WAITING for leg in self.legs):
+        if Fate.WAITING in fates:
             return Outcome.PENDING
-        if tally.accepted == tally.legs:
+        if fates <= {Fate.ACCEPTED}:
             return Outcome.SUCCESS
-        if tally.accepted:
+        if Fate.ACCEPTED in fates:
             return Outcome.PARTIAL
-        return Outcome.BLOCKED if tally.not_sent == tally.legs else Outcome.REFUSED
+        return Outcome.BLOCKED if fates == {Fate.NOT_SENT} else Outcome.REFUSED
 
     @property
     def killed(self) -> bool:

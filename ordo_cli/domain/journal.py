@@ -86,9 +86,9 @@ UNUSED = DayUse(0, Decimal(0), 0)
 class Picture:
     """What planning asks the journal, as it stood in one moment."""
 
-    accounts: tuple[Account, ...]  # all there are
+    accounts: tuple[Account, ...]  # all there are, or those that were named
     uses: Mapping[AccountId, DayUse]  # of the accounts that were picked; one that has used nothing may be missing
-    switches: tuple[Switch, ...]
+    switches: tuple[Switch, ...]  # all, or those over the accounts that were named
     waiting: tuple[tuple[AccountId, datetime | None], ...]  # legs of which more is to come, on the side asked about
 
 

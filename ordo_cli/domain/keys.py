@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -52,6 +52,9 @@ def new_key(now: datetime, chance: Chance) -> str:
 
 def _plain(value: Any) -> Any:
     """The value in JSON's own types. Anything without exactly one spelling is refused."""
+    kind = type(value)
+    if value is None or kind is bool or (kind is str and value.isascii()):
+        return value
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -86,5 +89,5 @@ def _plain_object(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if is_dataclass(value) and not isinstance(value, type):
-        return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
     raise TypeError(f"{type(value).__name__} has no canonical spelling")

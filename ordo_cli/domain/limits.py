@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from ordo_cli.domain.accounts import Account
@@ -181,10 +182,12 @@ class LimitBook:
     def for_account(self, account: Account, paper: bool) -> Limits:
         """What holds for this account; a paper account may have ten times the values and counts."""
         found = self.everyone
-        for said in (*(self.groups.get(group, {}) for group in account.groups), self.accounts.get(account.id, {})):
+        for said in (*(self.groups.get(group) for group in account.groups), self.accounts.get(account.id)):
+            if not said:
+                continue
             stricter = {name: RULES[name].stricter(getattr(found, name), value) for name, value in said.items()}
-            found = replace(found, **stricter) if stricter else found
-        return replace(found, **{name: _tenfold(name, getattr(found, name)) for name in SCALED}) if paper else found
+            found = replace(found, **stricter)
+        return _on_paper(found) if paper else found
 
     def where(self, limit: str, account: Account) -> str:
         """The setting that decides this limit, as a path in config.toml."""
@@ -223,6 +226,11 @@ class LimitBook:
                 yield f"limits.groups.{group}.{limit}", self.groups[group][limit]
         if limit in self.accounts.get(account.id, {}):
             yield f"limits.accounts.{account.id}.{limit}", self.accounts[account.id][limit]
+
+
+@lru_cache(maxsize=256)  # asked several times for each leg of an order
+def _on_paper(limits: Limits) -> Limits:
+    return replace(limits, **{name: _tenfold(name, getattr(limits, name)) for name in SCALED})
 
 
 def _tenfold(name: str, value: Any) -> Any:

@@ -17,12 +17,10 @@ else:
     class later:  # stands where a function would
         """Stands for a compiled pattern, and becomes one at the first question."""
 
-        __slots__ = ("_flags", "_text", "_whole")
-
         def __init__(self, pattern: str, flags: int = 0) -> None:
-            self._text, self._flags, self._whole = pattern, flags, None
+            self._text, self._flags = pattern, flags
 
         def __getattr__(self, name: str) -> Any:
-            if self._whole is None:
-                self._whole = re.compile(self._text, self._flags)
-            return getattr(self._whole, name)
+            whole = re.compile(self._text, self._flags)  # from a cache, once for each method that is asked for
+            found = self.__dict__[name] = getattr(whole, name)
+            return found

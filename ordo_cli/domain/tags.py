@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hmac
 import re
+from functools import cache
 
 from ordo_cli.domain.legs import LegId
 from ordo_cli.domain.orders import Tag
 from ordo_cli.domain.patterns import later
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+NUMBERS = {letter: number for number, letter in enumerate(CROCKFORD)}
 PREFIX = "O"
 BODY = 14
 TAG = later(PREFIX + f"[{CROCKFORD}]{{{BODY + 1}}}", re.ASCII)
@@ -17,9 +19,16 @@ TAG = later(PREFIX + f"[{CROCKFORD}]{{{BODY + 1}}}", re.ASCII)
 
 def tag_of(install_key: bytes, leg: LegId) -> Tag:
     """The tag of a leg: the same each time, unguessable without the install's key, fit for every broker's field."""
-    number = int.from_bytes(hmac.digest(install_key, leg.encode(), "sha256"), "big")
+    keyed = _keyed(install_key).copy()
+    keyed.update(leg.encode())
+    number = int.from_bytes(keyed.digest(), "big")
     body = "".join(CROCKFORD[number >> 5 * place & 31] for place in range(BODY))
     return Tag(PREFIX + body + _check(body))
+
+
+@cache  # there is one
+def _keyed(install_key: bytes) -> hmac.HMAC:
+    return hmac.new(install_key, digestmod="sha256")
 
 
 def is_ours(tag: str | None) -> bool:
@@ -34,5 +43,5 @@ def _check(body: str) -> str:
     """
     remainder = 0
     for letter in body:
-        remainder = remainder << 1 ^ (0x25 if remainder & 16 else 0) ^ CROCKFORD.index(letter)
+        remainder = remainder << 1 ^ (0x25 if remainder & 16 else 0) ^ NUMBERS[letter]
     return CROCKFORD[remainder]

@@ -2,7 +2,19 @@
 
 from ordo_cli.schemas.audit import AuditRow, audit_row
 from ordo_cli.schemas.base import Problem, failures
-from ordo_cli.schemas.fanouts import ChangedLeg, FanOut, Leg, Move, Order, changed_leg, fan_out, fan_outs, leg, order
+from ordo_cli.schemas.fanouts import (
+    ChangedLeg,
+    FanOut,
+    Leg,
+    Move,
+    Order,
+    changed_leg,
+    fan_out,
+    fan_out_text,
+    fan_outs,
+    leg,
+    order,
+)
 from ordo_cli.schemas.kill import KillState, Pressed, Switch, kill_state, pressed, switch
 from ordo_cli.schemas.operations import (
     CancelledOut,
@@ -71,6 +83,7 @@ __all__ = [
     "consolidated",
     "failures",
     "fan_out",
+    "fan_out_text",
     "fan_outs",
     "funds_row",
     "holding_row",

@@ -30,7 +30,7 @@ class Intent(Out):
 
     @classmethod
     def of(cls, intent: orders.OrderIntent) -> Self:
-        return cls(
+        return cls.unchecked(
             side=intent.side,
             instrument=str(intent.instrument),
             type=intent.type,
@@ -65,7 +65,7 @@ class Leg(Out):
 
     @classmethod
     def of(cls, leg: legs.Leg) -> Self:
-        return cls(
+        return cls.unchecked(
             id=leg.id,
             account=leg.account,
             broker=leg.broker,
@@ -138,7 +138,7 @@ class FanOut(Out):
     @classmethod
     def of(cls, fan_out: fanouts.FanOut) -> Self:
         tally = fan_out.summary
-        return cls(
+        return cls.unchecked(
             id=fan_out.id,
             key=fan_out.key,
             mode=fan_out.mode,
@@ -146,7 +146,7 @@ class FanOut(Out):
             created_at=fan_out.created_at,
             replayed=fan_out.replayed,
             intent=Intent.of(fan_out.intent),
-            summary=Summary(
+            summary=Summary.unchecked(
                 legs=tally.legs,
                 accepted=tally.accepted,
                 filled=tally.filled,
@@ -173,6 +173,11 @@ class Order(Leg):
 def fan_out(value: fanouts.FanOut) -> dict[str, Any]:
     """One fan-out as everybody outside sees it."""
     return FanOut.of(value).model_dump(mode="json")
+
+
+def fan_out_text(value: fanouts.FanOut) -> bytes:
+    """The same as JSON."""
+    return FanOut.of(value).text()
 
 
 def fan_outs(values: Sequence[fanouts.FanOut]) -> list[dict[str, Any]]:

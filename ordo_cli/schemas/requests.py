@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from ordo_cli.domain.accounts import parse_target
 from ordo_cli.domain.allocation import Split
@@ -39,6 +40,9 @@ ScopeWord = Annotated[
 ]
 Note = Annotated[str, Field(min_length=1, max_length=200, pattern=rf"^[^{UNSEEN}]*$")]
 
+FIRST: JsonDict = {"side": "buy", "instrument": "NSE:INFY", "quantity": 10, "targets": ["@family"]}
+"""The order that the README places."""
+
 
 class In(BaseModel):
     """Base of everything that is asked: no coercion, and nothing unknown slips in."""
@@ -59,6 +63,8 @@ class Answer(In):
 
 class PlaceOrder(In):
     """One order for one or many accounts: the fields of an intent, and whom it is for."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [FIRST]})
 
     side: Literal["buy", "sell"]
     instrument: InstrumentName

@@ -54,6 +54,8 @@ class Broker(Out):
     tagged: bool
     rates: dict[str, int | None]
     behaviours: dict[str, str]
+    optional_credentials: tuple[str, ...]
+    notes: str
 
 
 class VerdictOut(Out):
@@ -121,6 +123,8 @@ def broker(found: Declared) -> dict[str, Any]:
         tagged=found.tagged,
         rates=dict(found.rates),
         behaviours=dict(found.behaviours),
+        optional_credentials=found.optional,
+        notes=found.notes,
     )
     return whole.model_dump(mode="json")
 

@@ -31,6 +31,7 @@ class AccountStatus(Out):
     value_today: Money
     open_orders: int
     unknown: int
+    breaker: str = "closed"  # an older server does not tell
 
 
 class Doubt(Out):
@@ -93,6 +94,7 @@ def _account(each: status_service.AccountStatus) -> AccountStatus:
         value_today=each.value_today,
         open_orders=each.open_orders,
         unknown=each.unknown,
+        breaker=each.breaker,
     )
 
 

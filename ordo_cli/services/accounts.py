@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ordo_cli import arming, config
-from ordo_cli.brokers.base import BrokerSpec
+from ordo_cli.brokers.base import TOTP_SEED, BrokerSpec
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
 from ordo_cli.domain.addresses import without_password
@@ -23,7 +23,7 @@ from ordo_cli.domain.money import parse_price, shown
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.secrets import check_value
-from ordo_cli.services import covered
+from ordo_cli.services import covered, totp
 from ordo_cli.services.setup import Step, arm_new, fresh, initialise
 
 
@@ -116,7 +116,8 @@ async def remove(desk: Desk, name: str) -> None:
             hint=f"settle them first: ordo fanout reconcile; ordo order cancel-all {account.id}",
             code="unsettled",
         )
-    fields = desk.spec(account).credentials
+    spec = desk.spec(account)
+    fields = (*spec.credentials, *spec.optional)
     if fields:
         desk.secrets.remove(account.id, fields)
     await desk.store.sessions.forget(account.id, "the account was removed")
@@ -144,7 +145,7 @@ async def describe(desk: Desk, name: str) -> Described:
         spec.mode,
         tuple((name, config.plain(getattr(limits, name)), book.where(name, account)) for name in RULES),
         tuple(str(scope) for scope in scopes_over(account) if not _armed(desk, scope.kind, scope.name)),
-        {name: _kept(desk, account.id, name) for name in spec.credentials},
+        {name: _kept(desk, account.id, name) for name in (*spec.credentials, *spec.optional)},
     )
 
 
@@ -242,6 +243,8 @@ def _check_credentials(spec: BrokerSpec, credentials: Mapping[str, str], all_of_
         raise Invalid(f"{spec.name} needs {_listed(missing)}", hint="give them with --secrets-file F, or - for input")
     for field, value in credentials.items():
         check_value(field, value)
+    if TOTP_SEED in credentials:
+        totp.check_seed(credentials[TOTP_SEED])
 
 
 def _keep(desk: Desk, account: AccountId, credentials: Mapping[str, str]) -> None:

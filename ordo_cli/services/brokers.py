@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
 from ordo_cli import brokers
@@ -27,11 +27,13 @@ class Declared:
     tagged: bool
     rates: Mapping[str, int | None]
     behaviours: Mapping[str, str]
+    optional: tuple[str, ...] = ()
+    notes: str = ""
 
 
-def declared(name: str) -> Declared:
-    """What one broker is and can do. Raises NotFound."""
-    spec = brokers.spec(name)
+def declared(name: str, plugins: Collection[str] = ()) -> Declared:
+    """What one broker is and can do; `plugins` are the packages whose brokers may be used. Raises NotFound."""
+    spec = brokers.spec(name, plugins)
     able = spec.capabilities(Account(AccountId("anybody"), spec.name))
     return Declared(
         spec.name,
@@ -47,14 +49,22 @@ def declared(name: str) -> Declared:
         able.tagged,
         asdict(spec.rates),
         spec.behaviours,
+        spec.optional,
+        spec.notes,
     )
 
 
-def all_of_them() -> list[Declared]:
+def all_of_them(plugins: Collection[str] = ()) -> list[Declared]:
     """Every broker that ordo speaks to."""
-    return [declared(name) for name in brokers.names()]
+    return [declared(name, plugins) for name in brokers.names(plugins)]
 
 
-def credentials_of(name: str) -> tuple[str, ...]:
+def credentials_of(name: str, plugins: Collection[str] = ()) -> tuple[str, ...]:
     """What this broker's accounts need to log in. Raises NotFound."""
-    return brokers.spec(name).credentials
+    return brokers.spec(name, plugins).credentials
+
+
+def fields_of(name: str, plugins: Collection[str] = ()) -> tuple[str, ...]:
+    """What an account of this broker may have besides, too. Raises NotFound."""
+    spec = brokers.spec(name, plugins)
+    return (*spec.credentials, *spec.optional)

@@ -16,14 +16,14 @@ from ordo_cli.desk import Desk, open_desk
 from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.errors import OrdoError
 from ordo_cli.domain.kill import GLOBAL, Scope, Switch, scopes_over
-from ordo_cli.domain.legs import Submission
+from ordo_cli.domain.legs import Block, Submission
 from ordo_cli.domain.money import shown
 from ordo_cli.domain.seams import Clock, Disk
 from ordo_cli.domain.sessions import Standing
 from ordo_cli.domain.values import dataclass
 from ordo_cli.home import Home, network_file_system
 from ordo_cli.machine import SystemClock, SystemDisk
-from ordo_cli.services import sessions
+from ordo_cli.services import breaker, sessions
 from ordo_cli.services.sweep import unfinished
 
 LEAST_FREE = 64 << 20  # bytes; below this, or below one percent, nothing new is sent
@@ -74,7 +74,7 @@ async def _at_the_desk(desk: Desk) -> AsyncIterator[Verdict]:
         yield verdict
     yield await _unknown(desk)
     yield _spill(desk)
-    for verdict in (*_egress(accounts), *_limits(desk, accounts)):
+    for verdict in (*_egress(accounts), *_breakers(desk, accounts), *_limits(desk, accounts)):
         yield verdict
 
 
@@ -285,6 +285,15 @@ def _spill(desk: Desk) -> Verdict:
         message = f"{len(kept)} outcomes lie in {desk.spill.path}, which the journal could not take"
         return Verdict("spill", Level.FAIL, message, "ordo fanout reconcile")
     return Verdict("spill", Level.OK, "empty")
+
+
+def _breakers(desk: Desk, accounts: list[Account]) -> Iterator[Verdict]:
+    """What the last orders of accounts met at their brokers, where it stops the next."""
+    for account in accounts:
+        found = breaker.problem(desk, account)
+        if found is not None:
+            what = "egress" if found.code == Block.IP else "broker"
+            yield Verdict(what, Level.FAIL, f"{account.id}: {found.message}", found.hint)
 
 
 def _egress(accounts: list[Account]) -> Iterator[Verdict]:

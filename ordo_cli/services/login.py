@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 
 from ordo_cli import log
-from ordo_cli.brokers.base import WRONG_ANSWER, BrokerSession, Challenge, Login
+from ordo_cli.brokers.base import TOTP_SEED, WRONG_ANSWER, BrokerSession, Challenge, Login
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, AccountId, Target
 from ordo_cli.domain.errors import (
@@ -19,6 +19,7 @@ from ordo_cli.domain.errors import (
     Invalid,
     NoAnswer,
     OrdoError,
+    Refused,
     Rejected,
     SessionExpired,
     SessionNeeded,
@@ -27,6 +28,7 @@ from ordo_cli.domain.errors import (
 from ordo_cli.domain.legs import Problem
 from ordo_cli.domain.sessions import (
     ChallengeId,
+    ChallengeKind,
     KeptChallenge,
     LoginState,
     Standing,
@@ -36,7 +38,7 @@ from ordo_cli.domain.sessions import (
 )
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import replace
-from ordo_cli.services import covered
+from ordo_cli.services import covered, totp
 from ordo_cli.services.sessions import standing_of, standings
 from ordo_cli.services.targets import EVERYTHING
 
@@ -87,17 +89,7 @@ async def answer(desk: Desk, name: str, text: str, challenge: str | None = None)
         asked = await pending(desk, account.id)
         if challenge is not None and challenge != asked.id:
             raise too_late(replace(asked, id=ChallengeId(challenge)), asked, desk.clock.now())
-        state = await desk.sessions.state_of(asked)
-        await desk.sessions.prepare()
-        credentials = await desk.lines.credentials(account)
-        await desk.store.sessions.claim(asked)
-        desk.failpoint("login_claimed")
-        try:
-            tools = desk.lines.tools(account)
-            step = await _discreet(login.answer(account, credentials, tools, state, given), credentials, given)
-        except OrdoError as error:
-            raise await _after_refusal(desk, asked, error) from None
-        return await _taken(desk, account, step)
+        return await _given(desk, account, login, asked, given)
 
 
 async def status(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> list[LoginState]:
@@ -161,7 +153,8 @@ async def _started(desk: Desk, account: Account, login: Login) -> LoginState:
         await desk.sessions.prepare()
         credentials = await desk.lines.credentials(account)
         step = await _discreet(login.start(account, credentials, desk.lines.tools(account)), credentials)
-        return await _taken(desk, account, step)
+        state = await _taken(desk, account, step)
+        return await _from_seed(desk, account, login, state, credentials.get(TOTP_SEED))
 
 
 async def _probed(desk: Desk, account: Account, login: Login) -> OrdoError | None:
@@ -194,6 +187,32 @@ async def _ended(desk: Desk, account: Account, login: Login) -> LoginState:
                 problem = Problem(error.reason, f"the broker was not told: {error.message}", hint)
         await desk.store.sessions.forget(account.id, "logged out")
     return replace(await _standing(desk, account), problem=problem)
+
+
+async def _given(desk: Desk, account: Account, login: Login, asked: KeptChallenge, text: str) -> LoginState:
+    """Give the broker this answer to that question, once."""
+    state = await desk.sessions.state_of(asked)
+    await desk.sessions.prepare()
+    credentials = await desk.lines.credentials(account)
+    await desk.store.sessions.claim(asked)
+    desk.failpoint("login_claimed")
+    try:
+        tools = desk.lines.tools(account)
+        step = await _discreet(login.answer(account, credentials, tools, state, text), credentials, text)
+    except OrdoError as error:
+        raise await _after_refusal(desk, asked, error) from None
+    return await _taken(desk, account, step)
+
+
+async def _from_seed(desk: Desk, account: Account, login: Login, state: LoginState, seed: str | None) -> LoginState:
+    """The login carried on with a code that ordo makes itself, where the account's user has given it the seed."""
+    asked = state.challenge
+    if asked is None or asked.kind is not ChallengeKind.TOTP or seed is None:
+        return state
+    try:
+        return await _given(desk, account, login, asked, await totp.code(desk, account.id, seed))
+    except (SessionNeeded, Refused) as error:
+        return replace(await _standing(desk, account), problem=Problem.of(error))
 
 
 async def _taken(desk: Desk, account: Account, step: BrokerSession | Challenge) -> LoginState:

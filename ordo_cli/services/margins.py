@@ -24,13 +24,19 @@ async def read(desk: Desk, cases: Sequence[Case]) -> dict[AccountId, Margin]:
     asked = [case for case in cases if case.limits.margin_check is MarginCheck.ON]
     if not asked:
         return {}
-    reads = [asyncio.ensure_future(_one(desk, case)) for case in asked]
-    patience = asyncio.ensure_future(_give_up(desk, reads))
-    try:
-        found = await asyncio.gather(*reads, return_exceptions=True)
-    finally:
-        patience.cancel()
-    return {case.account.id: told for case, told in zip(asked, found, strict=True) if isinstance(told, Margin)}
+    loop = asyncio.get_running_loop()  # begun at once: what is near, as paper is, has answered then
+    reads = [asyncio.Task(_one(desk, case), loop=loop, eager_start=True) for case in asked]
+    if not all(each.done() for each in reads):
+        patience = asyncio.ensure_future(_give_up(desk, reads))
+        try:
+            await asyncio.wait(reads)
+        finally:
+            patience.cancel()
+    return {
+        case.account.id: told
+        for case, read in zip(asked, reads, strict=True)
+        if not read.cancelled() and (told := read.result()) is not None
+    }
 
 
 async def _give_up(desk: Desk, reads: Sequence[asyncio.Future[Margin | None]]) -> None:

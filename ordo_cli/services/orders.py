@@ -19,7 +19,7 @@ from ordo_cli.domain.orders import OrderIntent, OrderType, Side
 from ordo_cli.domain.portfolio import Position
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, replace
-from ordo_cli.services import cancelling, planning, reconcile, reducing, startup
+from ordo_cli.services import cancelling, planning, presses, reconcile, reducing, startup
 from ordo_cli.services.planning import OnPartial, PlaceRequest, Preview
 from ordo_cli.services.sending import Errand, Watch, send
 
@@ -72,10 +72,9 @@ async def place(
     began = desk.clock.elapsed()
     desk.rights.require(TokenScope.TRADE)
     key, fingerprint = planning.key_for(desk, request), planning.fingerprint_of(request)
-    orphans, before = await asyncio.gather(
-        startup.wake(desk), desk.store.journal.replay(desk.actor, request.verb, key, fingerprint)
-    )
-    if orphans and before is not None:  # some may be legs of this very fan-out
+    await presses.write_down(desk)
+    others, before = await desk.store.journal.outset(desk.actor, request.verb, key, fingerprint)
+    if await startup.take_over(desk, others) and before is not None:  # some may be legs of this very fan-out
         before = replace(await desk.store.journal.fan_out(before.id), replayed=True)
     if before is not None:
         show(before)
@@ -214,7 +213,8 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
 
     async def carry(leg: Leg) -> Leg:
         proposal = proposals[leg.account]
-        intent = replace(fan_out.intent, quantity=leg.quantity)
+        whole = fan_out.intent
+        intent = whole if leg.quantity == whole.quantity else replace(whole, quantity=leg.quantity)
         errand = Errand(
             leg=leg,
             intent=intent,
@@ -233,31 +233,30 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
     for leg in fan_out.legs:
         if leg.submission is not Submission.PLANNED:
             desk.meter.leg(leg, now, now)
-    tasks = [asyncio.ensure_future(carry(leg)) for leg in fan_out.legs if leg.submission is Submission.PLANNED]
+    loop = asyncio.get_running_loop()  # begun at once: each comes to its claim without waiting for anything
+    planned = [leg for leg in fan_out.legs if leg.submission is Submission.PLANNED]
+    tasks = [asyncio.Task(carry(leg), loop=loop, eager_start=True) for leg in planned]
     sent = {leg.id: leg for leg in await _finish(desk, tasks)}
     return replace(fan_out, legs=tuple(sent.get(leg.id, leg) for leg in fan_out.legs))
 
 
 async def _finish(desk: Desk, tasks: list[asyncio.Task[Leg]]) -> list[Leg]:
     """Wait for all legs; after the first Ctrl-C for those on the wire, and not longer than the grace."""
-    if not tasks:
-        return []
-    everything = asyncio.ensure_future(asyncio.wait(tasks))
-    stopping = asyncio.ensure_future(desk.stopping.wait())
     try:
-        await asyncio.wait({everything, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not everything.done():
-            await asyncio.wait(tasks, timeout=GRACE)
+        await desk.stopping.or_done(*tasks)
+        if late := [task for task in tasks if not task.done()]:
+            await asyncio.wait(late, timeout=GRACE)
     finally:
-        stopping.cancel()
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        await everything
-    for result in results:
-        if isinstance(result, Exception) and not isinstance(result, OrdoError):
-            raise result
-    return [result for result in results if isinstance(result, Leg)]
+        if late := [task for task in tasks if not task.done()]:
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+    done = [task for task in tasks if not task.cancelled()]
+    for task in done:
+        error = task.exception()
+        if error is not None and not isinstance(error, OrdoError):
+            raise error
+    return [task.result() for task in done if task.exception() is None]
 
 
 def _patience(desk: Desk, intent: OrderIntent) -> float:

@@ -11,7 +11,7 @@ from functools import partial
 
 from ordo_cli.desk import Desk
 from ordo_cli.domain import checks, market, matching
-from ordo_cli.domain.accounts import Account, AccountId, BrokerName, Target, choose
+from ordo_cli.domain.accounts import EVERYONE, Account, AccountId, BrokerName, Target, choose
 from ordo_cli.domain.allocation import Allocation, Split, allocate
 from ordo_cli.domain.checks import Case, Objection
 from ordo_cli.domain.errors import (
@@ -32,7 +32,7 @@ from ordo_cli.domain.orders import OrderIntent
 from ordo_cli.domain.tags import tag_of
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import Seal, Stamps
-from ordo_cli.services import margins, markets, sessions
+from ordo_cli.services import breaker, margins, markets, sessions
 from ordo_cli.services.markets import Market
 
 ENOUGH_BYTES, ENOUGH_SHARE = 64 * 1024 * 1024, 0.01  # of the disk that the journal lies on
@@ -131,6 +131,7 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
         day,
         request.intent.instrument,
         request.intent.side.opposite,
+        _named(request.targets),
     )
     chosen = picked(picture.accounts)
     accounts = [account for account, _ in chosen]
@@ -145,7 +146,8 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     shares = _allocate(request, chosen, found)
     opposite = _opposite(picture, request.intent.instrument.exchange, desk.clock.now())
     results = await _results(desk, [] if closing else accounts)
-    without = await sessions.missing(desk, accounts)
+    without = {} if closing else await breaker.problems(desk, accounts)
+    without |= await sessions.missing(desk, accounts)
     cases = [
         _case(desk, request, each, shares.shares[each.id], found, picture.uses, opposite, results, problem)
         for each, problem in ((account, without.get(account.id)) for account in accounts)
@@ -157,6 +159,14 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     if not closing and refusal is None:
         proposals = await _with_margins(desk, cases, proposals)
     return Preview(request, mode, proposals, shares.rest, shares.without, refusal, day)
+
+
+def _named(targets: Sequence[Target]) -> list[AccountId] | None:
+    """The accounts, where targets are nothing else."""
+    names = [target.name for target in targets]
+    if EVERYONE in names or any(name.startswith("@") for name in names):
+        return None
+    return [AccountId(name) for name in dict.fromkeys(names)]
 
 
 def refuse_whole(plan: Preview) -> None:
@@ -265,6 +275,8 @@ async def _results(desk: Desk, accounts: Sequence[Account]) -> dict[AccountId, D
 
     limits = desk.config.limits
     judged = [each for each in accounts if limits.for_account(each, paper=False).loss_day_max is not None]
+    if not judged:
+        return {}
     found = await asyncio.gather(*map(result, judged), return_exceptions=True)
     told = zip(judged, found, strict=True)
     return {account.id: result for account, result in told if isinstance(result, Decimal)}

@@ -7,11 +7,10 @@ that nothing left; after silence it is UNKNOWN, and nothing here ever sends it a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from ordo_cli import log
 from ordo_cli.brokers.base import Broker, BrokerSpec, Permit
@@ -39,13 +38,14 @@ from ordo_cli.domain.legs import MAX_ATTEMPTS, Block, Evidence, Leg, Problem, Su
 from ordo_cli.domain.orders import OrderIntent, OrderReport
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import GatePermit, Stamps
+from ordo_cli.services import breaker
+from ordo_cli.services.turns import STOPPED, turn, unless_stopped
 
 Watch = Callable[[Leg], None]
 """Told of every change of a leg, for whoever shows it."""
 
 NO_LIMITS = DayLimits()
 SENDING = Submission.SENDING
-STOPPED = "stopped before it was sent"
 LOOK_AGAIN = 0.05  # seconds between looks at the switch while a leg waits its turn
 
 
@@ -73,6 +73,7 @@ async def send(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Watch
     """
     began = desk.clock.now()
     leg = await _carry(desk, errand, room, _harmless(watch))
+    breaker.learn(desk, errand.account, leg)
     desk.meter.leg(leg, began, desk.clock.now())
     return leg
 
@@ -81,10 +82,11 @@ async def _carry(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Wat
     """A leg from its turn to its fate."""
     leg = errand.leg
     try:
-        async with _turn(desk, errand, room):
-            broker = await _unless_stopped(desk, desk.lines.to(errand.account))
+        async with turn(desk, errand.account, errand.deadline, room):
+            broker = await unless_stopped(desk, desk.lines.to(errand.account))
             for tries in range(1, MAX_ATTEMPTS + 1):
-                leg = await _attempt(desk, replace(errand, leg=leg), broker, watch, tries)
+                now = errand if leg is errand.leg else replace(errand, leg=leg)
+                leg = await _attempt(desk, now, broker, watch, tries)
                 if leg.submission is not Submission.PLANNED:
                     break
             return leg
@@ -104,36 +106,6 @@ def _harmless(watch: Watch) -> Watch:
             log.get(__name__).error("leg_not_shown", leg=leg.id, error=type(error).__name__)
 
     return told
-
-
-@asynccontextmanager
-async def _turn(desk: Desk, errand: Errand, room: asyncio.Semaphore) -> AsyncIterator[None]:
-    """Room on the wire, and the account's writer lock. Raises Refused as soon as the user stops."""
-    async with AsyncExitStack() as stack:
-        await _unless_stopped(desk, room.acquire())
-        stack.callback(room.release)
-        lock = desk.locks.account(errand.account.id, errand.deadline)
-        await _unless_stopped(desk, lock.__aenter__())
-        stack.push_async_exit(lock)
-        yield
-
-
-async def _unless_stopped[T](desk: Desk, waiting: Coroutine[Any, Any, T]) -> T:
-    """What is waited for, or Refused when the user stops first."""
-    # Begun at once: mostly there is nothing to wait for, and then two tasks and a turn of the loop are saved.
-    result = asyncio.Task(waiting, loop=asyncio.get_running_loop(), eager_start=True)
-    if result.done():
-        return result.result()
-    stopping = asyncio.ensure_future(desk.stopping.wait())
-    try:
-        await asyncio.wait({result, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if result.done():
-            return result.result()
-        raise Refused(STOPPED, code=Block.INTERRUPTED)
-    finally:
-        stopping.cancel()
-        if result.cancel():
-            await asyncio.wait({result})
 
 
 async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch, tries: int) -> Leg:
@@ -158,6 +130,9 @@ async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch, tri
         if claimed is None:
             return await _unclaimed(desk, errand, permit, error, watch, tries)
         desk.failpoint("failed")
+        if isinstance(error, SessionExpired):  # the rest of this account waits for a person, whatever the others do
+            with suppress(StoreFailed):
+                await desk.sessions.ended(errand.account.id)
         after = await _record_failure(desk, claimed, permit, error)
         if isinstance(error, Exception):
             return await _after_failure(desk, after, errand, error, watch, tries)

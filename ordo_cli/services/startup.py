@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from ordo_cli.desk import Desk
-from ordo_cli.domain.legs import Block, Leg, Problem, Submission
+from ordo_cli.domain.journal import Owner
+from ordo_cli.domain.legs import Block, Leg, LegId, Problem, Submission
 from ordo_cli.services import presses
 
 ORPHANED = Problem(
@@ -22,9 +24,16 @@ async def wake(desk: Desk) -> list[Leg]:
     Death is proved by the owner's free lock and a process that is gone, never by age. Gives the legs that moved.
     """
     await presses.write_down(desk)
-    owners = await desk.store.journal.owners()
-    dead = {leg for leg, owner in owners.items() if not desk.locks.alive(owner)}
-    return await asyncio.gather(*(desk.store.journal.move(leg, inherit) for leg in dead))
+    return await take_over(desk, await desk.store.journal.owners())
+
+
+async def take_over(desk: Desk, owners: Mapping[LegId, Owner]) -> list[Leg]:
+    """The same of these legs alone."""
+    if not owners:
+        return []
+    dead = {owner for owner in set(owners.values()) if not desk.locks.alive(owner)}
+    moving = (desk.store.journal.move(leg, inherit) for leg, owner in owners.items() if owner in dead)
+    return await asyncio.gather(*moving)
 
 
 def inherit(leg: Leg) -> Leg:

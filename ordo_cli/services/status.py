@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ordo_cli.domain import market
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName
+from ordo_cli.domain.breaker import State
 from ordo_cli.domain.fanouts import FanOut, Mode
 from ordo_cli.domain.instruments import InstrumentId
 from ordo_cli.domain.journal import DayUse
@@ -17,7 +18,7 @@ from ordo_cli.domain.orders import Side
 from ordo_cli.domain.sessions import LoginState, Standing
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass
-from ordo_cli.services import covered, kill, sessions
+from ordo_cli.services import breaker, covered, kill, sessions
 from ordo_cli.services.kill import KillState
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class AccountStatus:
     value_today: Decimal
     open_orders: int
     unknown: int
+    breaker: State  # open while its broker does not answer: entries wait, all else goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ async def status(desk: Desk) -> Status:
             value_today=uses.get(account.id, UNUSED).value,
             open_orders=uses.get(account.id, UNUSED).open_orders,
             unknown=sum(doubt.account == account.id for doubt in doubts),
+            breaker=breaker.standing(desk, account.id),
         )
         for account in accounts
     )

@@ -9,7 +9,7 @@ from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import Invalid, NotFound
 from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.driver import Ask, Body
-from ordo_cli.store.rows import account_of, account_row
+from ordo_cli.store.rows import account_of, account_row, accounts_of
 from ordo_cli.store.sql import COLUMNS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Accounts:
 
 
 def all_accounts() -> Body[list[Account]]:
-    return [account_of(row) for row in (yield Ask("accounts"))]
+    return list(accounts_of((yield Ask("accounts"))))
 
 
 def _get(account: AccountId) -> Body[Account]:

@@ -20,6 +20,10 @@ class Database(Protocol):
         """Run a body that only reads, on one unchanging picture of the database."""
         ...
 
+    async def glance[**P, T](self, body: Callable[P, Body[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `read`, of few rows: whoever can answer it without a change of threads does."""
+        ...
+
     async def settle(self) -> None:
         """Wait until everything handed in is committed or refused."""
         ...

@@ -1,4 +1,8 @@
-"""The journal in an SQLite file: one writer in a thread of its own that commits what gathered, and a reader beside it.
+"""The journal in an SQLite file: what gathered is written together, its commit in a thread, and a reader beside it.
+
+A statement takes microseconds and a commit waits for the disk, so statements run where they are asked for and only the
+commit is handed to the connection's thread: each statement in a thread would fight the event loop for the interpreter.
+Whatever might have to wait, a lock that another process holds above all, is the thread's as well.
 
 Bodies refuse before they write. One that does not spoils the transaction, which then is run again without it: cheaper
 than a savepoint around each, which copies every page that is touched.
@@ -16,20 +20,54 @@ import aiosqlite
 
 from ordo_cli.store.chain import Tell
 from ordo_cli.store.copies import copy_to
-from ordo_cli.store.driver import BUSY_SECONDS, Body, Connector, connect, failed, step, write_down
+from ordo_cli.store.driver import BUSY_SECONDS, Body, Connector, connect, failed, is_busy, step, write_down
 from ordo_cli.store.faults import faults_of, trouble_of
 from ordo_cli.store.gathering import Gathering, Made, Outcome
 
+IMPATIENT = "PRAGMA busy_timeout=0"
 MOST_TOGETHER = 200  # bodies in one commit: later ones wait for the next, so that the first may go on sending
 
 
 class Line(aiosqlite.Connection):
     """aiosqlite's connection, with whole transactions handed to its thread in one hop instead of one per statement."""
 
+    def __init__(self, connector: Connector, path: str, busy_seconds: float) -> None:
+        super().__init__(lambda: connector(path, busy_seconds), iter_chunk_size=64)
+        self._patience = f"PRAGMA busy_timeout={int(busy_seconds * 1000)}"
+        self._handed = 0  # counted here
+        self._done = 0  # counted in the thread
+
     async def call[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run this in the connection's thread."""
-        result: T = await self._execute(lambda: work(self._conn))  # type: ignore[no-untyped-call]  # aiosqlite's own
+        """Run this in the connection's thread, where it may wait for others."""
+        return await self._hand(lambda connection: self._patiently(connection, work))
+
+    async def commit_begun[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run what ends the transaction that was begun on `at_once`."""
+        return await self._hand(work)
+
+    def at_once(self) -> sqlite3.Connection | None:
+        """The connection, for whoever does not await before it is left; it waits for nobody. None while in use."""
+        return self._conn if self._handed == self._done and self._handed else None
+
+    async def _hand[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        self._handed += 1
+        result: T = await self._execute(lambda: self._run(work))  # type: ignore[no-untyped-call]  # aiosqlite's own
         return result
+
+    def _run[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return work(self._conn)
+        finally:
+            self._done += 1
+
+    def _patiently[T](self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._done:  # a new connection is patient already
+            connection.execute(self._patience)
+        try:
+            return work(connection)
+        finally:
+            with suppress(sqlite3.Error):  # whoever comes next is told what is wrong
+                connection.execute(IMPATIENT)
 
 
 class SqliteDatabase:
@@ -50,6 +88,15 @@ class SqliteDatabase:
         """Run a body that only reads, on one unchanging picture of the database."""
         result: T = await self._looking.run(partial(body, *args, **kwargs))
         return result
+
+    async def glance[**P, T](self, body: Callable[P, Body[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `read`, of few rows: at once, where nothing has to be waited for."""
+        line = self._line.at_once() or (self._reader.at_once() if self._reader is not None else None)
+        if line is not None:
+            (outcome,) = looking(line, [partial(body, *args, **kwargs)])
+            if not is_busy(outcome.error):
+                return outcome.opened()  # type: ignore[no-any-return]  # an outcome holds what its body returned
+        return await self.read(body, *args, **kwargs)
 
     async def call[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run work on the connection between two transactions. Raises StoreFailed."""
@@ -86,7 +133,12 @@ class SqliteDatabase:
         await self.call(lambda connection: copy_to(connection, path))
 
     async def _commit(self, bodies: Sequence[Made]) -> list[Outcome]:
-        return await self._line.call(lambda connection: together(connection, bodies))
+        connection = self._line.at_once()
+        outcomes = None if connection is None else begun(connection, bodies)
+        if outcomes is None:
+            return await self._in_the_thread(self._line, together, bodies)
+        # Nothing is awaited between the transaction's first statement and this hand-over, which nothing can overtake.
+        return await self._line.commit_begun(lambda connection: committed(connection, outcomes))
 
     async def _look(self, bodies: Sequence[Made]) -> list[Outcome]:
         """Beside the writer while it is at work: neither its disk nor a lock that it waits for holds up a look."""
@@ -94,9 +146,18 @@ class SqliteDatabase:
             reader = self._another()
             with suppress(sqlite3.Error):  # else looks go on between two commits, as before
                 await reader
+                await reader.call(lambda connection: None)  # from here on it waits for nobody outside its thread
                 self._reader = reader
         line = self._reader if self._gathering.busy and self._reader is not None else self._line
-        return await line.call(lambda connection: looking(connection, bodies))
+        return await self._in_the_thread(line, looking, bodies)
+
+    async def _in_the_thread(
+        self, line: Line, run: Callable[[sqlite3.Connection, Sequence[Made]], list[Outcome]], bodies: Sequence[Made]
+    ) -> list[Outcome]:
+        try:
+            return await line.call(lambda connection: run(connection, bodies))
+        except sqlite3.Error as error:
+            return [Outcome(error=failed(error))] * len(bodies)
 
 
 @asynccontextmanager
@@ -106,7 +167,7 @@ async def open_database(
     """Open the file; whoever has it ready to use is the schema's matter."""
 
     def another() -> Line:
-        return Line(lambda: connector(path, busy_seconds), iter_chunk_size=64)
+        return Line(connector, path, busy_seconds)
 
     line = another()
     try:
@@ -122,23 +183,57 @@ async def open_database(
 
 def together(connection: sqlite3.Connection, bodies: Sequence[Made]) -> list[Outcome]:
     """Run bodies in one transaction. An error of the database fails them all; any other fails its own body only."""
-    outcomes = [Outcome() for _ in bodies]
-    left = list(range(len(bodies)))
     try:
-        while True:
-            connection.execute("BEGIN IMMEDIATE")
-            told: list[Tell] = []
-            spoiler = _spoiler(connection, bodies, outcomes, left, told)
-            if spoiler is None:
-                write_down(connection, told)
-                connection.execute("COMMIT")
-                return outcomes
-            connection.execute("ROLLBACK")
-            left.remove(spoiler)
+        connection.execute("BEGIN IMMEDIATE")
+        return committed(connection, _ran(connection, bodies))
     except sqlite3.Error as error:
         return [Outcome(error=failed(error))] * len(bodies)
     finally:
         _undo(connection)
+
+
+def begun(connection: sqlite3.Connection, bodies: Sequence[Made]) -> list[Outcome] | None:
+    """Begin a transaction and run bodies in it, all but the commit; None when that would have to wait for somebody.
+
+    After an error of the database no transaction is open.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        return _ran(connection, bodies)
+    except sqlite3.Error as error:
+        _undo(connection)
+        lost = failed(error)
+        return None if is_busy(lost) else [Outcome(error=lost)] * len(bodies)
+    except BaseException:
+        _undo(connection)
+        raise
+
+
+def committed(connection: sqlite3.Connection, outcomes: list[Outcome]) -> list[Outcome]:
+    """Make durable what was begun; if that fails, nothing of it happened."""
+    try:
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+        return outcomes
+    except sqlite3.Error as error:
+        return [Outcome(error=failed(error))] * len(outcomes)
+    finally:
+        _undo(connection)
+
+
+def _ran(connection: sqlite3.Connection, bodies: Sequence[Made]) -> list[Outcome]:
+    """What each body came to, with all that they wrote, and its audit rows, in the transaction that is open."""
+    outcomes = [Outcome() for _ in bodies]
+    left = list(range(len(bodies)))
+    while True:
+        told: list[Tell] = []
+        spoiler = _spoiler(connection, bodies, outcomes, left, told)
+        if spoiler is None:
+            write_down(connection, told)
+            return outcomes
+        connection.execute("ROLLBACK")
+        left.remove(spoiler)
+        connection.execute("BEGIN IMMEDIATE")
 
 
 def _spoiler(

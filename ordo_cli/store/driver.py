@@ -26,8 +26,11 @@ type Body[T] = Generator[Ask | AskMany | Tell, Rows, T]
 type Connector = Callable[[str, float], sqlite3.Connection]
 
 BUSY_SECONDS = 5.0
+BUSY = "STORE_BUSY"
 FULL_FSYNC = ("PRAGMA fullfsync=ON", "PRAGMA checkpoint_fullfsync=ON") if sys.platform == "darwin" else ()
-PRAGMAS = ("PRAGMA foreign_keys=ON", "PRAGMA synchronous=FULL", *FULL_FSYNC)
+# A page that is written again and again is moved into the file once per 16 MB of log, not once per 4.
+CHECKPOINTS = "PRAGMA wal_autocheckpoint=4000"
+PRAGMAS = ("PRAGMA foreign_keys=ON", "PRAGMA synchronous=FULL", CHECKPOINTS, *FULL_FSYNC)
 
 
 class Ask:
@@ -113,13 +116,16 @@ def run_now[T](path: str, body: Body[T], busy_seconds: float = BUSY_SECONDS, con
         connection.close()
 
 
+def is_busy(error: Exception | None) -> bool:
+    """Whether it only says that somebody else has the database."""
+    return isinstance(error, StoreFailed) and error.reason == BUSY
+
+
 def failed(error: sqlite3.Error) -> StoreFailed:
     """What the user is told when the database said no; STORE_BUSY when another process held it too long."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreFailed(
-            "another process held the database too long", hint="try again; see: ordo doctor", code="STORE_BUSY"
-        )
+        return StoreFailed("another process held the database too long", hint="try again; see: ordo doctor", code=BUSY)
     if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
         return StoreFailed("the disk is full, so nothing can be written down", hint="free some space", code="STORE")
     return StoreFailed(f"the database failed: {error}", hint="see: ordo db check", code="STORE")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -46,8 +46,15 @@ class Journal:
 
     async def replay(self, principal: str, verb: str, key: str, fingerprint: str) -> FanOut | None:
         """What this key was used for before, or None. Raises KeyConflict when it was used for something else."""
-        found = await self._database.read(replaying, principal, verb, key, fingerprint)
+        found = await self._database.glance(replaying, principal, verb, key, fingerprint)
         return None if found is None else _replayed(found, key)
+
+    async def outset(
+        self, principal: str, verb: str, key: str, fingerprint: str
+    ) -> tuple[dict[LegId, Owner], FanOut | None]:
+        """Who else plans or sends legs, and what `replay` gives, in one look."""
+        others, found = await self._database.glance(lookups.outset, principal, verb, key, fingerprint, self._owner)
+        return others, None if found is None else _replayed(found, key)
 
     async def open(self, fan_out: FanOut, *, duplicate_window: Window | None) -> FanOut:
         """Write a fan-out and its legs down, judged against the journal, or give back what its key stands for.
@@ -145,9 +152,14 @@ class Journal:
         """What every account that sent anything in a trading day, or has an order working, has used."""
         return await self._database.read(using, day.isoformat())
 
-    async def picture(self, pick: Pick, day: date, instrument: InstrumentId, side: Side) -> Picture:
-        """All that planning asks, in one look; `waiting` is about this instrument and side. Raises what `pick` does."""
-        return await self._database.read(picture, pick, day.isoformat(), str(instrument), side.value)
+    async def picture(
+        self, pick: Pick, day: date, instrument: InstrumentId, side: Side, named: Sequence[AccountId] | None = None
+    ) -> Picture:
+        """All that planning asks, in one look; `waiting` is about this instrument and side. Raises what `pick` does.
+
+        `named` are the accounts to choose from, where it is known that no other can be meant.
+        """
+        return await self._database.glance(picture, pick, day.isoformat(), str(instrument), side.value, named)
 
     async def last_operations(self) -> dict[AccountId, datetime]:
         """When each account was last sent anything."""

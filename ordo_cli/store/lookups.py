@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from ordo_cli.domain.errors import Invalid, NotFound
 from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.journal import Owner
-from ordo_cli.domain.legs import Leg, LegId, Submission
+from ordo_cli.domain.legs import Leg, LegId
 from ordo_cli.store.driver import Ask, Body
-from ordo_cli.store.rows import fan_outs_of, leg_id, micros, owner_of
+from ordo_cli.store.planning import Conflict, replaying
+from ordo_cli.store.rows import fan_outs_of, leg_id, micros, owner_of, owner_text
 
 SHOWN = 5  # candidates named when the beginning of an id fits several
 AFTER_ALL = "\U0010ffff"  # sorts behind everything that an id may go on with
-PLANNED = Submission.PLANNED.value
 NO_END = 2**62  # microseconds; behind everything that has happened
 
 
@@ -68,15 +68,18 @@ def unsettled(account: str | None) -> Body[list[tuple[FanOut, Leg]]]:
     return [(fan_out, leg) for fan_out in fan_outs_of(rows) for leg in fan_out.legs]
 
 
-def owners() -> Body[dict[LegId, Owner]]:
-    """Who plans or sends each leg that is not out of ordo's hands yet."""
-    found: dict[LegId, Owner] = {}
-    for fan_out, number, submission, sender, planner in (yield Ask("owned")):
-        # A leg that waits for its turn is its planner's, unless an attempt has given it a sender already.
-        owner = owner_of(sender if submission != PLANNED or sender is not None else planner) or owner_of(planner)
-        if owner is not None:
-            found[leg_id(fan_out, number)] = owner
-    return found
+def owners(besides: Owner | None = None) -> Body[dict[LegId, Owner]]:
+    """Who plans or sends each leg that is not out of ordo's hands yet; without those of one who may have many."""
+    rows = yield Ask("owned", {"besides": owner_text(besides) or ""})
+    return {leg_id(fan_out, number): owner for fan_out, number, text in rows if (owner := owner_of(text)) is not None}
+
+
+def outset(
+    principal: str, verb: str, key: str, fingerprint: str, mine: Owner | None
+) -> Body[tuple[dict[LegId, Owner], FanOut | Conflict | None]]:
+    """What a request has to know first: the legs of others that are under way, and what its key was used for."""
+    others = yield from owners(mine)
+    return others, (yield from replaying(principal, verb, key, fingerprint))
 
 
 def by(name: str, column: str, account: str, words: Iterable[str]) -> Body[dict[str, LegId]]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
-from functools import lru_cache
 from typing import Any
 
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
@@ -208,21 +207,27 @@ def account_row(account: Account) -> tuple[Any, ...]:
     )
 
 
+def while_same[R, T](make: Callable[[Sequence[R]], T]) -> Callable[[Sequence[R]], T]:
+    """Made once for all who find the same rows: fan-outs read accounts and switches, which hardly ever change."""
+    last: tuple[Sequence[R], T] | None = None
+
+    def made(rows: Sequence[R]) -> T:
+        nonlocal last
+        found = last
+        if found is None or found[0] != rows:
+            found = last = rows, make(rows)
+        return found[1]
+
+    return made
+
+
+@while_same
+def accounts_of(rows: Sequence[Sequence[Any]]) -> tuple[Account, ...]:
+    return tuple(map(account_of, rows))
+
+
 def account_of(row: Sequence[Any]) -> Account:
-    return _account(*row)
-
-
-@lru_cache(maxsize=4096)  # every order reads all accounts, and they hardly ever change
-def _account(
-    account: str,
-    broker: str,
-    groups: str,
-    weight: str,
-    enabled: int,
-    base_url: str | None,
-    egress: str | None,
-    behaviours: str,
-) -> Account:
+    account, broker, groups, weight, enabled, base_url, egress, behaviours = row
     return Account(
         AccountId(account),
         BrokerName(broker),

@@ -61,6 +61,10 @@ class Sessions:
         """Forget session and challenges; whether there was anything to forget."""
         return await self._database.run(_forgetting, account, why, self._origin())
 
+    async def end(self, session: KeptSession, why: str) -> bool:
+        """Forget this very session; whether it was still the account's. A newer one, and what is asked, stay."""
+        return await self._database.run(_ending, session, why, self._origin())
+
 
 def _all() -> Body[dict[AccountId, KeptSession]]:
     return {AccountId(row[0]): _session_of(row) for row in (yield Ask("sessions"))}
@@ -122,6 +126,14 @@ def _forgetting(account: AccountId, why: str, origin: Origin) -> Body[bool]:
     yield Ask("remove_session", {"account": account})
     yield Ask("remove_challenges", {"account": account})
     yield _tell(origin, account, "session" if session else "waiting", "logged out", why=why)
+    return True
+
+
+def _ending(session: KeptSession, why: str, origin: Origin) -> Body[bool]:
+    if (yield from _session(session.account)) != session:
+        return False
+    yield Ask("remove_session", {"account": session.account})
+    yield _tell(origin, session.account, "session", "logged out", why=why)
     return True
 
 

@@ -158,6 +158,7 @@ NAMED: dict[str, ClauseElement] = {
     "remove_account": delete(ACCOUNTS).where(same(ACCOUNTS.c.id)),
     "switches": select(*SWITCHES.c).order_by(SWITCHES.c.kind, SWITCHES.c.name),
     "switch": select(*SWITCHES.c).where(same(SWITCHES.c.kind, SWITCHES.c.name)).with_for_update(),
+    "switches_over": select(*SWITCHES.c).where(OVER),
     # Whether engaged or not: on PostgreSQL the press of one that is read here waits until this transaction is over.
     "engaged": select(SWITCHES.c.kind, SWITCHES.c.name, SWITCHES.c.engaged).where(OVER).with_for_update(read=True),
     "save_switch": update(SWITCHES)
@@ -235,9 +236,14 @@ NAMED: dict[str, ClauseElement] = {
     "unsettled": WITH_LEG.where(
         LEGS.c.settled == NO, or_(bindparam("account", type_=LEGS.c.account.type).is_(None), same(LEGS.c.account))
     ).order_by(FANOUTS.c.created_at, FANOUTS.c.id, LEGS.c.number),
-    "owned": select(LEGS.c.fan_out, LEGS.c.number, LEGS.c.submission, LEGS.c.owner, FANOUTS.c.owner)
+    "owned": select(LEGS.c.fan_out, LEGS.c.number, func.coalesce(LEGS.c.owner, FANOUTS.c.owner))
     .join_from(LEGS, FANOUTS, LEGS.c.fan_out == FANOUTS.c.id)
-    .where(LEGS.c.settled == NO, LEGS.c.submission.in_(OWNED)),
+    .where(
+        LEGS.c.settled == NO,
+        LEGS.c.submission.in_(OWNED),
+        # A leg that waits for its turn is its planner's, unless an attempt has given it a sender already.
+        func.coalesce(LEGS.c.owner, FANOUTS.c.owner) != bindparam("besides", type_=LEGS.c.owner.type),
+    ),
     "waiting_at": select(LEGS.c.account, LEGS.c.sent_at)
     .where(
         LEGS.c.settled == NO,

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     Row = tuple[str, str, int, int | None, int, str | None, str | None, int | None]
 
 
-MOST_KNOWN = 4096  # rows of switches kept in their parsed form
-
-
 def engage_body(
     kind: str, name: str, level: int, reason: str | None, actor: str, at: float, request: str | None = None
 ) -> Body[int]:
@@ -121,19 +118,7 @@ class Switches:
         return await self._database.run(releasing, scope.kind.value, scope.name, reason, self._origin())
 
 
-_known: dict[Row, Switch] = {}  # every order reads all of them, and they hardly ever change
-
-
 def switch_of(row: Row) -> Switch:
-    found = _known.get(row)
-    if found is None:
-        if len(_known) > MOST_KNOWN:
-            _known.clear()
-        found = _known[row] = _switch(row)
-    return found
-
-
-def _switch(row: Row) -> Switch:
     # Here and not above: the kill switch's own path must not pay for enums and dataclasses.
     from ordo_cli.domain.kill import Level, Scope, ScopeKind, Switch
     from ordo_cli.store.rows import time_of

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ordo_cli.domain.accounts import Target
@@ -49,7 +50,7 @@ class Tokens:
 
     async def find(self, token: str) -> Token | None:
         """One token by its id, as the database has it now."""
-        found = await self._database.read(_find, token)
+        found = await self._database.glance(_find, token)
         if found is not None:
             self._remember(found)
         return found
@@ -170,20 +171,24 @@ def _row(token: Token) -> tuple[Any, ...]:
 
 def token_of(row: Sequence[Any]) -> Token:
     token, name, digest, scopes, accounts, max_value, created_at, expires_at, last_used_at, revoked_at = row
-    rights = Rights(
-        frozenset(TokenScope(scope) for scope in json.loads(scopes)),
-        None if accounts is None else tuple(Target(word) for word in json.loads(accounts)),
-        None if max_value is None else Decimal(max_value),
-    )
     return Token(
         token,
         name,
         bytes(digest),
-        rights,
+        _rights(scopes, accounts, max_value),
         time_of(created_at),
         _time(expires_at),
         _time(last_used_at),
         _time(revoked_at),
+    )
+
+
+@lru_cache(maxsize=256)  # read with every request
+def _rights(scopes: str, accounts: str | None, max_value: str | None) -> Rights:
+    return Rights(
+        frozenset(TokenScope(scope) for scope in json.loads(scopes)),
+        None if accounts is None else tuple(Target(word) for word in json.loads(accounts)),
+        None if max_value is None else Decimal(max_value),
     )
 
 

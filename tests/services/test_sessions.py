@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
+from ordo_cli.brokers.base import Permit
 from ordo_cli.cli.exits import LOGIN, PARTIAL, exit_code_of
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import AccountId, Target, parse_target
@@ -114,3 +116,51 @@ async def test_the_doctor_names_who_is_not_logged_in(desk: Desk, firm: Firm) -> 
     await login.out(desk)
     await login.start(desk)
     assert await verdict() == ("ok", "2 live beyond today's market close")
+
+
+async def test_a_session_that_the_broker_refuses_stops_the_rest_of_its_account_and_nobody_else(
+    desk: Desk, firm: Firm, reopen: Opener
+) -> None:
+    await login.start(desk, (Target("alice"), Target("bob")))
+    alice = await line(desk, firm, "alice")
+
+    def over(broker: ScriptedBroker, intent: OrderIntent, tag: Tag, permit: Permit) -> None:
+        with permit.passing():
+            permit.bytes_sent += 10
+        raise SessionExpired("the session of alice is over", hint="log in to alice first")
+
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> None:
+        entered.set()
+        await go_on.wait()
+
+    alice.before_placing = slowly
+    alice.script.append(over)
+    first = asyncio.ensure_future(place(desk, "alice", "bob"))
+    await entered.wait()
+    request = PlaceRequest(buy(limit="1490"), (Target("alice"),), allow_duplicate=True, confirmed=True)
+    second = asyncio.ensure_future(orders.place(desk, request))  # planned while the session lived, and waits its turn
+    while len(await desk.store.journal.fan_outs()) < 2:
+        await asyncio.sleep(0)
+    go_on.set()
+    assert fates(await first) == {"alice": ("rejected", "SESSION"), "bob": ("acked", None)}
+    assert fates(await second) == {"alice": ("blocked", "SESSION")}
+    assert alice.log.count("place") == 1, "an order went out on a session that was known to be over"
+    async with reopen() as other:
+        with pytest.raises(SessionNeeded):
+            await place(other, "alice")
+    states = await login.start(desk, (Target("alice"),))
+    assert [state.standing for state in states] == ["live"]
+    alice.before_placing = None
+    assert fates(await place(desk, "alice")) == {"alice": ("acked", None)}
+
+
+async def test_a_newer_session_is_not_taken_for_the_one_that_is_over(desk: Desk, reopen: Opener, firm: Firm) -> None:
+    await login.start(desk, (Target("alice"),))
+    await desk.sessions.row(AccountId("alice"))
+    async with reopen() as other:
+        await login.out(other, (Target("alice"),))
+        await login.start(other, (Target("alice"),))
+    await desk.sessions.ended(AccountId("alice"))
+    assert fates(await place(desk, "alice")) == {"alice": ("acked", None)}

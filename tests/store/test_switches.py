@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,10 +12,14 @@ from ordo_cli.domain.accounts import Account, AccountId, BrokerName, GroupName
 from ordo_cli.domain.errors import Invalid, NotFound
 from ordo_cli.domain.kill import GLOBAL, Level, Scope, ScopeKind
 from ordo_cli.store.now import run_now
-from ordo_cli.store.switches import MOST_KNOWN, engage_body, names_something, switch_of
+from ordo_cli.store.picture import switches_of
+from ordo_cli.store.switches import engage_body, names_something
 from tests.backends import Backend
 from tests.fakes import MONDAY_NOON, FakeClock
 from tests.store.making import opened
+
+if TYPE_CHECKING:
+    from ordo_cli.store.switches import Row
 
 ALICE = Account(AccountId("alice"), BrokerName("paper"), (GroupName("family"),))
 
@@ -114,10 +119,11 @@ async def test_accounts_are_kept_changed_and_forgotten_each_with_its_row(tmp_pat
         assert rows[2].data == {"enabled": 0, "behaviours": '["silent"]'}
 
 
-def test_more_rows_than_are_kept_parsed_are_read_all_the_same() -> None:
-    for number in range(MOST_KNOWN + 10):
-        row = ("account", f"a{number}", number % 2, 1 if number % 2 else None, number, None, None, None)
-        switch = switch_of(row)
-        assert (switch.scope, switch.epoch) == (Scope(ScopeKind.ACCOUNT, f"a{number}"), number)
-        assert switch.engaged is bool(number % 2)
-        assert switch_of(row) is switch
+def test_switches_are_read_anew_as_soon_as_one_row_is_another() -> None:
+    rows: list[Row] = [("account", "a", 0, None, 1, None, None, None), ("account", "b", 1, 2, 1, None, None, None)]
+    first = switches_of(rows)
+    assert [(each.scope.name, each.engaged, each.epoch) for each in first] == [("a", False, 1), ("b", True, 1)]
+    assert switches_of(list(rows)) is first
+    pressed = switches_of([("account", "a", 1, 1, 1, None, None, None), rows[1]])
+    assert [each.engaged for each in pressed] == [True, True]
+    assert [each.engaged for each in switches_of(rows[:1])] == [False]

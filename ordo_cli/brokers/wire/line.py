@@ -94,9 +94,10 @@ class Line(asyncio.Protocol):
 
     async def quiet(self) -> bool:
         """Whether the line lives and nothing has come in that nobody asked for."""
-        if not self._quiet():
-            # Unread bytes: an end, or a late TLS ticket. One turn of the loop lets asyncio read them and tell.
-            await asyncio.sleep(0)
+        if self._quiet():
+            return True
+        # Unread bytes: an end, or a late TLS ticket. One turn of the loop lets asyncio read them and tell.
+        await asyncio.sleep(0)
         return self._quiet()
 
     def abort(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
-import ipaddress
 import os
 import re
 import ssl
@@ -15,6 +14,7 @@ import httpx
 from ordo_cli.brokers.wire.exchange import Exchange, Limits
 from ordo_cli.brokers.wire.line import Line, Waits
 from ordo_cli.domain.errors import Invalid
+from ordo_cli.domain.urls import is_loopback
 from ordo_cli.domain.values import dataclass
 
 _PROXY_LIMITS = Limits(head=16 * 1024, body=16 * 1024)
@@ -32,7 +32,7 @@ class Route:
     def __post_init__(self) -> None:
         if self.base_url.scheme not in ("http", "https") or not self.base_url.host:
             raise Invalid(f"{self.base_url} is not the address of a server")
-        if self.base_url.scheme == "http" and not _is_this_machine(self.base_url.host):
+        if self.base_url.scheme == "http" and not is_loopback(self.base_url.host):
             raise Invalid(f"{self.base_url} would send orders in the clear", hint="use an https address")
         if self.proxy is not None and (self.proxy.scheme != "http" or not self.proxy.host):
             raise Invalid("a proxy is given as http://host:port")
@@ -119,10 +119,3 @@ def _truststore() -> ssl.SSLContext:
     import truststore  # only where it is needed: macOS, Windows, systems without a hashed folder
 
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -24,6 +24,7 @@ from ordo_cli.cli.remote.decoding import (
     truth,
 )
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName
+from ordo_cli.domain.breaker import State
 from ordo_cli.domain.checks import Objection
 from ordo_cli.domain.errors import OrdoError
 from ordo_cli.domain.fanouts import Mode
@@ -219,6 +220,7 @@ def _account_status(body: Json) -> AccountStatus:
         value_today=amount(body, "value_today"),
         open_orders=number(body, "open_orders"),
         unknown=number(body, "unknown"),
+        breaker=State(body.get("breaker", State.CLOSED)),  # an older server does not tell
     )
 
 

@@ -42,6 +42,10 @@ class PostgresDatabase:
         outcome: Outcome = await self.call(lambda line: reading(line, body(*args, **kwargs)))
         return outcome.opened()  # type: ignore[no-any-return]  # an outcome holds what its body returned
 
+    async def glance[**P, T](self, body: Callable[P, Body[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `read`."""
+        return await self.read(body, *args, **kwargs)
+
     async def call[T](self, work: Callable[[Line], Awaitable[T]]) -> T:
         """Do what changes nothing on a connection of its own; once more on a new one when it was lost."""
         async with self._readers:
