@@ -208,6 +208,7 @@ def data(press: Press, outcome: Outcome) -> "dict[str, object]":
         "quiet_ms": round(outcome.quiet_ms, 1),
         "senders": outcome.senders,
         "recorded": outcome.recorded,
+        "certain": outcome.certain,
         "problem": outcome.problem,
         "accounts": [],
     }

@@ -59,6 +59,14 @@ class Proxy:
         for writer in list(self._open):
             await self._terminate(writer)
 
+    def refuse(self) -> None:
+        """Be gone: nobody is let in any more, and every connection ends."""
+        asyncio.run_coroutine_threadsafe(self._refuse(), self._loop).result(10)
+
+    async def _refuse(self) -> None:
+        self._server.close()
+        await self._kill_all()
+
     def lose_the_answer_to_commit(self) -> None:
         """Let the next COMMIT through, and cut the wire before its answer comes back."""
         self._lose_commit, self.failed = True, False
@@ -69,7 +77,7 @@ class Proxy:
         async def listen() -> asyncio.Server:
             return await asyncio.start_server(self._joined, "127.0.0.1", 0)
 
-        server = self._loop.run_until_complete(listen())
+        server = self._server = self._loop.run_until_complete(listen())
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -26,6 +27,7 @@ from ordo_cli.api import (
 from ordo_cli.api.flights import Flights
 from ordo_cli.api.guard import Door, Guard
 from ordo_cli.api.limits import Limits
+from ordo_cli.api.pressing import Pressers
 from ordo_cli.api.quick import Application, Quick
 from ordo_cli.api.settings import PREFIX, Settings
 from ordo_cli.desk import Desk
@@ -66,6 +68,7 @@ def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = N
     )
     app.state.desk, app.state.settings, app.state.flights = desk, settings, Flights()
     app.state.limits = Limits(desk, settings.rate)
+    app.state.pressers = Pressers(desk)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
@@ -83,11 +86,16 @@ def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = N
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    pressers: Pressers = app.state.pressers
+    await pressers.look()  # so that a server that has just begun can be stopped without its database too
+    standing_by = asyncio.ensure_future(pressers.stand_by())
     try:
         yield
     finally:
         app.state.desk.stopping.set()
         await app.state.flights.land(LANDING)
+        standing_by.cancel()
+        await pressers.close()
 
 
 def _version() -> str:

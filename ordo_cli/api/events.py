@@ -31,7 +31,10 @@ EVENT = {
     "properties": {
         "id": {"type": "string", "description": "The number of the change in the audit"},
         "event": {"type": "string", "enum": ["leg", "outcome"]},
-        "data": {"type": "string", "description": "JSON: a leg, or at the end the fan-out"},
+        "data": {
+            "type": "string",
+            "description": "JSON: a leg as it is now and the `change` that the event is about; at the end the fan-out",
+        },
     },
 }
 LastId = Annotated[
@@ -46,7 +49,7 @@ UntilQuery = Annotated[Literal["accepted", "terminal", "filled"], Query(descript
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "`leg` events, each a leg, and at the end one `outcome`, the fan-out",
+            "description": "`leg` events, each a leg and its change, and at the end one `outcome`, the fan-out",
             "content": {EVENT_STREAM: {"schema": EVENT}},
         },
         **problems.documented(404),
@@ -78,7 +81,7 @@ async def stream(desk: Desk, token: str, following: AsyncIterator[News]) -> Asyn
             if await tokens.authenticate(desk, token) is None:
                 return
         for change in news.changes:
-            yield _event(change.seq, "leg", schemas.leg(change.leg))
+            yield _event(change.seq, "leg", schemas.changed_leg(change.leg, change.row))
             said = now
         if news.over:
             yield _event(news.last, "outcome", schemas.fan_out(news.fan_out))

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from ordo_cli import log
 from ordo_cli.api.app import LANDING, make_app
+from ordo_cli.api.flights import LONGEST, Flights
 from ordo_cli.api.meters import telling
 from ordo_cli.api.metrics import Counted
 from ordo_cli.api.notifying import ALIVE, READY, STOPPING, heartbeat, notify
@@ -27,10 +28,13 @@ from ordo_cli.home import Home
 from ordo_cli.services import kill
 
 CLOSING = 3  # seconds that answers under way get once everything has landed
+ONCE = 1.0  # seconds within which a worker that is told twice to end was told once
 ACTOR = "serve"  # who does what no token asked for
 
 Ready = Callable[[Desk], None]
 """Told once requests are answered."""
+Say = Callable[[str], None]
+"""Says a line to whoever started the server."""
 
 
 def run(
@@ -39,6 +43,7 @@ def run(
     sockets: list[socket.socket],
     tls: ssl.SSLContext | None,
     ready: Ready,
+    say: Say,
     parent: int | None = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, and return when everything that was on the wire is written down.
@@ -46,7 +51,7 @@ def run(
     A worker ends so too when `parent`, a descriptor, does: nobody would end it any more.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(home, settings, sockets, tls, ready, parent))
+        runner.run(_serve(home, settings, sockets, tls, ready, say, parent))
 
 
 def try_out(home: Home) -> None:
@@ -65,6 +70,7 @@ async def _serve(
     sockets: list[socket.socket],
     tls: ssl.SSLContext | None,
     ready: Ready,
+    say: Say,
     parent: int | None,
 ) -> None:
     counted = Counted()
@@ -74,7 +80,7 @@ async def _serve(
         app = make_app(desk, settings, counted)
         alone = parent is None
         server = Server(_config(app, tls, settings), lambda: _ready(ready, desk, alone))
-        stopping = _listen(app, desk, server, parent)
+        stopping = _listen(app, desk, server, say, parent)
         living = asyncio.ensure_future(_live(desk)) if alone else None
         try:
             await server.serve(sockets=sockets)
@@ -134,17 +140,33 @@ def _config(app: FastAPI, tls: ssl.SSLContext | None, settings: Settings) -> uvi
     )
 
 
-def _listen(app: FastAPI, desk: Desk, server: Server, parent: int | None) -> list[asyncio.Task[None]]:
+def _listen(app: FastAPI, desk: Desk, server: Server, say: Say, parent: int | None) -> list[asyncio.Task[None]]:
     """SIGTERM and Ctrl-C end in order, once; a second one leaves at once. SIGUSR1 stops all sending."""
     loop, stopping = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+    flights: Flights = app.state.flights
+    first = 0.0
+
+    def waiting(names: tuple[str, ...]) -> None:
+        what = f"the clean-up is under way: {', '.join(names)}"
+        log.get(__name__).warning("stopping", waits_for=list(names))
+        say(f"stopping when it is done: {what}, up to {LONGEST:g} s (again to leave now)")
+        if parent is None:
+            notify(f"STATUS={what}")
 
     async def stop() -> None:
         desk.stopping.set()
-        await app.state.flights.land(LANDING)
+        if cut := await flights.land(LANDING, waiting):
+            log.get(__name__).error("cut", flights=cut)
+            say(f"{cut} requests were cut halfway; what became of them: ordo status, ordo audit show")
         server.should_exit = True
 
     def heard() -> None:
+        nonlocal first
+        if stopping and parent is not None and loop.time() - first < ONCE:
+            return  # the parent's word and that of whoever ends the whole group are one
+        first = first or loop.time()
         if stopping:
+            flights.leave()
             server.force_exit = server.should_exit = True
             return
         stopping.append(loop.create_task(stop()))
@@ -158,7 +180,7 @@ def _listen(app: FastAPI, desk: Desk, server: Server, parent: int | None) -> lis
             heard()
 
     def press() -> None:
-        app.state.flights.begin(kill.engage(desk, GLOBAL, reason="SIGUSR1"))
+        flights.begin(kill.engage(desk, GLOBAL, reason="SIGUSR1"))
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, heard)

@@ -87,7 +87,7 @@ def _serve(home: Home, settings: Settings) -> None:
     listener, settings = listening.listen(settings)
     try:
         if settings.workers == 1:
-            server.run(home, settings, [listener], tls, partial(_announce, settings))
+            server.run(home, settings, [listener], tls, partial(_announce, settings), door.say)
             return
 
         def work(worker: int, parent: int, told: processes.Told) -> int:
@@ -97,7 +97,7 @@ def _serve(home: Home, settings: Settings) -> None:
                     _announce(settings, desk)
 
             try:
-                server.run(home, settings, [listener], tls, ready, parent)
+                server.run(home, settings, [listener], tls, ready, door.say, parent)
             except OrdoError as error:
                 return fail("serve", error, as_json=False) if worker == 0 else exit_code_for(error)
             return door.DONE

@@ -10,12 +10,14 @@ from ordo_cli.schemas import (
     Account,
     AuditRow,
     CancelledOut,
+    ChangedLeg,
     FanOut,
     FundsRow,
     HoldingRow,
     KillState,
     Leg,
     Login,
+    Move,
     Order,
     OrderRow,
     PositionRow,
@@ -35,6 +37,7 @@ __all__ = [
     "Books",
     "CancelledOut",
     "Change",
+    "ChangedLeg",
     "FanOut",
     "Funds",
     "Holdings",
@@ -45,6 +48,7 @@ __all__ = [
     "ListOfFanOuts",
     "ListOfLogins",
     "Login",
+    "Move",
     "Order",
     "Positions",
     "Pressed",
@@ -70,14 +74,17 @@ Trades = Rows[TradeRow]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One event of a fan-out: a leg that changed, or with `kind` `outcome` the whole of it at its end."""
+    """One event of a fan-out: a leg that changed, or with `kind` `outcome` the whole of it at its end.
+
+    A leg is as it is now; its `change` says what this event is about, and the same each time that it is followed.
+    """
 
     id: str | None
     kind: str
-    data: Leg | FanOut
+    data: ChangedLeg | FanOut
 
 
 def change(event: Event) -> Change:
     """The event as models. Raises ValueError for one that is none of ordo's."""
-    kind: type[FanOut] | type[Leg] = FanOut if event.kind == END else Leg
+    kind: type[FanOut] | type[ChangedLeg] = FanOut if event.kind == END else ChangedLeg
     return Change(event.id, event.kind, parse(kind, event.data))

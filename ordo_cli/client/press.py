@@ -199,6 +199,7 @@ def _outcome(body: "dict[str, Any]") -> Outcome:
     outcome.quiet_ms = float(spent) if isinstance(spent, int | float) else 0.0
     outcome.recorded = body.get("recorded") is True
     outcome.note = None if outcome.recorded else "the server's"
+    outcome.certain = body.get("certain") is not False
     outcome.problem = body["problem"] if isinstance(body.get("problem"), str) else None
     senders = body.get("senders")
     outcome.senders = [each for each in senders if isinstance(each, int)] if isinstance(senders, list) else []

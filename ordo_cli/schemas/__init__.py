@@ -2,7 +2,19 @@
 
 from ordo_cli.schemas.audit import AuditRow, audit_row
 from ordo_cli.schemas.base import Problem, failures
-from ordo_cli.schemas.fanouts import FanOut, Leg, Order, fan_out, fan_out_text, fan_outs, leg, order
+from ordo_cli.schemas.fanouts import (
+    ChangedLeg,
+    FanOut,
+    Leg,
+    Move,
+    Order,
+    changed_leg,
+    fan_out,
+    fan_out_text,
+    fan_outs,
+    leg,
+    order,
+)
 from ordo_cli.schemas.kill import KillState, Pressed, Switch, kill_state, pressed, switch
 from ordo_cli.schemas.operations import (
     CancelledOut,
@@ -40,6 +52,7 @@ __all__ = [
     "Account",
     "AuditRow",
     "CancelledOut",
+    "ChangedLeg",
     "FanOut",
     "FundsRow",
     "HoldingRow",
@@ -47,6 +60,7 @@ __all__ = [
     "KillState",
     "Leg",
     "Login",
+    "Move",
     "Order",
     "OrderRow",
     "PositionRow",
@@ -65,6 +79,7 @@ __all__ = [
     "audit_row",
     "broker",
     "cancelled",
+    "changed_leg",
     "consolidated",
     "failures",
     "fan_out",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from ordo_cli.domain import fanouts, legs, orders
+from pydantic import ConfigDict, Field
+
+from ordo_cli.domain import fanouts, legs, orders, trail
 from ordo_cli.schemas.base import Foreign, Moment, Money, Out, Problem
 from ordo_cli.schemas.portfolio import OrderRow
 
@@ -83,6 +85,36 @@ class Leg(Out):
         )
 
 
+class Move(Out):
+    """One change of a leg in the words of the audit, `acked:open+cancel:planned`: the same whenever it is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+
+    at: Moment
+    before: str | None = Field(alias="from")
+    after: str | None = Field(alias="to")
+    evidence: str | None
+    attempt: int | None
+
+    @classmethod
+    def of(cls, row: trail.Line) -> Self:
+        return cls.model_validate(
+            {
+                "at": row.at,
+                "from": row.before,
+                "to": row.after,
+                "evidence": row.evidence,
+                "attempt": row.ids.get("attempt"),
+            }
+        )
+
+
+class ChangedLeg(Leg):
+    """A leg as it is now, and the change that an event tells of, which may be an older one."""
+
+    change: Move | None = None  # older servers do not say
+
+
 class Summary(Out):
     legs: int
     accepted: int
@@ -154,6 +186,11 @@ def fan_outs(values: Sequence[fanouts.FanOut]) -> list[dict[str, Any]]:
 
 def leg(value: legs.Leg) -> dict[str, Any]:
     return Leg.of(value).model_dump(mode="json")
+
+
+def changed_leg(value: legs.Leg, row: trail.Line) -> dict[str, Any]:
+    """One leg and one change of it."""
+    return leg(value) | {"change": Move.of(row).model_dump(mode="json")}
 
 
 def order(fan_out: fanouts.FanOut, value: legs.Leg, booked: Row[Booked] | legs.Problem | None = None) -> dict[str, Any]:

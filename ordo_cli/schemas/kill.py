@@ -50,7 +50,10 @@ class Switch(Out):
 
 
 class Pressed(Out):
-    """What one press did; `quiet` means that no sender can still be on its way."""
+    """What one press did; `quiet` means that no sender can still be on its way.
+
+    `certain` is false where no arming file was there and nothing could be looked up: such a scope may not exist.
+    """
 
     scope: str
     level: str
@@ -60,6 +63,7 @@ class Pressed(Out):
     quiet_ms: float
     senders: tuple[int, ...]
     recorded: bool
+    certain: bool = True  # older servers do not say
     problem: str | None
     accounts: tuple[AccountSweep, ...]
 

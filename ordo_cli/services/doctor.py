@@ -24,6 +24,7 @@ from ordo_cli.domain.values import dataclass
 from ordo_cli.home import Home, network_file_system
 from ordo_cli.machine import SystemClock, SystemDisk
 from ordo_cli.services import breaker, sessions
+from ordo_cli.services.sweep import unfinished
 
 LEAST_FREE = 64 << 20  # bytes; below this, or below one percent, nothing new is sent
 TICK = 0.05  # seconds over which two clocks are compared
@@ -69,7 +70,7 @@ async def _at_the_desk(desk: Desk) -> AsyncIterator[Verdict]:
         yield verdict
     yield _secrets(desk, accounts)
     yield await _sessions(desk, accounts)
-    for verdict in (*_arming(desk.home, accounts, switches), *_presses(desk.home)):
+    for verdict in (*_arming(desk.home, accounts, switches), *_presses(desk.home), *await _sweeps(desk, switches)):
         yield verdict
     yield await _unknown(desk)
     yield _spill(desk)
@@ -248,6 +249,22 @@ def _presses(home: Home) -> Iterator[Verdict]:
     for _, asked, _ in press.pending(home.run):
         message = f"{asked.scope} was stopped, which is in force, but its record is still to be written"
         yield Verdict("kill switch", Level.WARN, message, "make room on the disk, then: ordo kill status")
+
+
+async def _sweeps(desk: Desk, switches: dict[Scope, Switch]) -> list[Verdict]:
+    """Clean-ups that began under a press that still stands, and of which nobody knows an end."""
+    stopped = {str(scope) for scope, switch in switches.items() if switch.engaged}
+    found = [row for row in await unfinished(desk) if row.data["scope"] in stopped]
+    return [
+        Verdict(
+            "kill switch",
+            Level.WARN,
+            f"the clean-up ({row.data['level']}) of {row.data['scope']} was not finished, unless it is under way "
+            f"(last heard of at {row.at:%Y-%m-%d %H:%M:%S} UTC): orders and positions may be open",
+            f"ordo kill --scope {row.data['scope']} --{row.data['level']}",
+        )
+        for row in found
+    ]
 
 
 async def _unknown(desk: Desk) -> Verdict:

@@ -11,6 +11,7 @@ from ordo_cli.cache.base import Wakes, channel_of
 from ordo_cli.domain.errors import OrdoError
 from ordo_cli.domain.fanouts import FanOut, Outcome
 from ordo_cli.domain.legs import Leg
+from ordo_cli.domain.trail import Line
 from ordo_cli.domain.values import dataclass
 from ordo_cli.services import fanouts, reconcile
 from ordo_cli.services.orders import Until, reached
@@ -24,10 +25,14 @@ BOOKS = 1.0  # seconds between looks in the brokers' books while legs are workin
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a leg, by the number of its audit row, and the leg as it is now."""
+    """One change of a leg as its audit row has it, for ever, and the leg as it is now."""
 
-    seq: int
+    row: Line
     leg: Leg
+
+    @property
+    def seq(self) -> int:
+        return self.row.seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,8 @@ class News:
 async def follow(desk: Desk, fan_out_id: str, after: int = 0, until: Until = Until.TERMINAL) -> AsyncIterator[News]:
     """Every change behind the audit row `after`, as it happens, until what is waited for is reached or ordo stops.
 
-    Two who follow from the same row see the same changes, in whatever process and however late.
+    Two who follow from the same row see the same changes, in whatever process and however late; the leg beside one is
+    the leg of the moment, and may be ahead of it.
     """
     fan_out = await fanouts.show(desk, fan_out_id)
     last, looked = after, desk.clock.elapsed()
@@ -70,7 +76,7 @@ async def _look(desk: Desk, before: FanOut, last: int, until: Until) -> News:
     fan_out = await desk.store.journal.fan_out(before.id)
     legs = {leg.id: leg for leg in fan_out.legs}
     moved = [line for line in lines if line.after is not None and line.ids.get("leg") in legs]
-    return News(tuple(Change(line.seq, legs[line.ids["leg"]]) for line in moved), fan_out, lines[-1].seq, over)
+    return News(tuple(Change(line, legs[line.ids["leg"]]) for line in moved), fan_out, lines[-1].seq, over)
 
 
 async def _read_books(desk: Desk, fan_out: FanOut) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ordo_cli import arming, press
@@ -20,7 +21,7 @@ from ordo_cli.press import Outcome, Press
 from ordo_cli.services import covered, presses
 
 if TYPE_CHECKING:
-    from ordo_cli.services.sweep import SweepReport
+    from ordo_cli.services.sweep import Moved, SweepReport
 
 MAY_LOOK = (TokenScope.READ, TokenScope.KILL_ENGAGE, TokenScope.KILL_RELEASE)
 DOUBT = frozenset({Submission.UNKNOWN, Submission.DISPUTED})
@@ -90,21 +91,32 @@ async def engage(desk: Desk, scope: Scope, level: Level = Level.BLOCK, reason: s
     desk.rights.require(TokenScope.KILL_ENGAGE)
     asked = Press(scope.kind, scope.name, int(level), reason)
     asked.actor, asked.request = desk.actor, desk.request_id
-    outcome = await asyncio.to_thread(press.engage, desk.home, asked)
+    # A thread of its own: the shared ones may all be waiting, for a keyring or for the rows of other presses.
+    alone = ThreadPoolExecutor(1, "press")
+    try:
+        outcome = await asyncio.get_running_loop().run_in_executor(alone, press.engage, desk.home, asked)
+    finally:
+        alone.shutdown(wait=False)
     desk.cache.publish(KILL, str(scope))
     desk.meter.press(scope, level)
     return outcome
 
 
 async def sweep(
-    desk: Desk, scope: Scope, level: Level, *, include_protective: bool = False, foreign: bool = False
+    desk: Desk,
+    scope: Scope,
+    level: Level,
+    *,
+    include_protective: bool = False,
+    foreign: bool = False,
+    moved: Moved = lambda: None,
 ) -> SweepReport:
-    """Clean up under a scope that is engaged already."""
+    """Clean up under a scope that is engaged already; `moved` is called at each step."""
     from ordo_cli.services.sweep import sweep  # the engine: 10 ms that looking at the switch need not pay
 
     desk.rights.require(TokenScope.KILL_ENGAGE)
     desk = replace(desk, rights=FULL)  # what a press cancels and closes is not asked about a second time
-    return await sweep(desk, scope, level, include_protective=include_protective, foreign=foreign)
+    return await sweep(desk, scope, level, include_protective=include_protective, foreign=foreign, moved=moved)
 
 
 async def state(desk: Desk) -> KillState:

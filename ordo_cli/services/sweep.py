@@ -7,9 +7,9 @@ read the positions, close no more than was just read, look again. What cannot be
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ordo_cli import log
 from ordo_cli.brokers.base import Broker
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, AccountId
@@ -20,6 +20,7 @@ from ordo_cli.domain.kill import Level, Scope, covers
 from ordo_cli.domain.legs import Leg, Problem, Submission
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport, Product
 from ordo_cli.domain.portfolio import Position
+from ordo_cli.domain.trail import Line
 from ordo_cli.domain.values import dataclass, field
 from ordo_cli.services import cancelling, orders, reconcile, reducing, startup
 
@@ -28,6 +29,11 @@ ROUNDS = 5
 PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0)  # seconds between a round and its look at the positions
 LOOK_S = 0.05
 UNWRITTEN_S = 0.2  # between cancels that the journal could not count
+NOTED_S = 1.0  # how long a sweep waits at its end for the journal to take down what became of it
+RECENT = 100  # rows of the audit about clean-ups that are looked through
+TYPE = "sweep"
+BEGUN, CLEAN, LEFT, CUT = "begun", "clean", "left", "cut"
+Moved = Callable[[], None]
 Held = tuple[InstrumentId, Product]
 OUT = frozenset({Submission.SENDING, Submission.UNKNOWN, Submission.DISPUTED})
 
@@ -92,6 +98,7 @@ class _Diary:
     problems: list[Problem] = field(default_factory=list)
     before: dict[Held, tuple[int, list[BrokerOrderId]]] = field(default_factory=dict)  # what was read, and its closes
     unwritten: bool = False  # the journal said no once: each further try of it could cost five seconds
+    moved: Moved = lambda: None  # called at each step: whoever ends this process waits for one that moves on
 
     def trouble(self, doing: str, error: Exception) -> None:
         if isinstance(error, OrdoError):
@@ -107,31 +114,106 @@ class _Diary:
 
 
 async def sweep(
-    desk: Desk, scope: Scope, level: Level, *, include_protective: bool = False, foreign: bool = False
+    desk: Desk,
+    scope: Scope,
+    level: Level,
+    *,
+    include_protective: bool = False,
+    foreign: bool = False,
+    moved: Moved = lambda: None,
 ) -> SweepReport:
-    """Clean up under a scope that is engaged already: cancel, and at the highest level close, until it is observed."""
+    """Clean up under a scope that is engaged already: cancel, and at the highest level close, until it is observed.
+
+    The audit has a row when it begins and one when it ends or is cut; one that died between the two has no second.
+    """
     wish = Wish(level >= Level.FLATTEN, include_protective, foreign)
     if level < Level.CANCEL:
         return SweepReport(())
     accounts = [account for account in await desk.store.accounts.all() if covers(scope, account)]
-    return await clean(desk, accounts, wish)
+    diaries = [_Diary(account, wish, moved=moved) for account in accounts]
+    chapter = _Chapter(desk, {"scope": str(scope), "level": level.name.lower()})
+    if await _woken(desk):
+        chapter.note(BEGUN)
+    try:
+        report = await _all(desk, diaries)
+    except asyncio.CancelledError:
+        await chapter.end(CUT, [diary.report() for diary in diaries])
+        raise
+    await chapter.end(CLEAN if report.clean else LEFT, report.accounts)
+    return report
 
 
 async def clean(desk: Desk, accounts: Iterable[Account], wish: Wish) -> SweepReport:
     """Do to each account what is wished, side by side; an error of one is that account's own."""
-    with contextlib.suppress(StoreFailed):  # a journal that can only be read is enough to cancel and to look
+    await _woken(desk)
+    return await _all(desk, [_Diary(account, wish) for account in accounts])
+
+
+class _Chapter:
+    """What the audit says of one clean-up. No cancel waits for its rows; a journal that says no is left alone."""
+
+    def __init__(self, desk: Desk, facts: Mapping[str, str]) -> None:
+        self._desk, self._facts = desk, facts
+        self._rows: list[asyncio.Task[None]] = []
+
+    def note(self, state: str, accounts: Sequence[object] = ()) -> None:
+        self._rows.append(asyncio.ensure_future(self._write(state, accounts)))
+
+    async def end(self, state: str, accounts: Sequence[AccountSweep]) -> None:
+        told = [_told(each) for each in accounts]
+        if state == CUT:
+            log.get(__name__).error("sweep_cut", **self._facts, accounts=told)
+        if self._rows:
+            self.note(state, told)
+            await asyncio.wait(self._rows, timeout=NOTED_S)
+
+    async def _write(self, state: str, accounts: Sequence[object]) -> None:
+        try:
+            await self._desk.store.audit.append(TYPE, {**self._facts, "state": state, "accounts": accounts})
+        except StoreFailed as error:
+            log.get(__name__).error("sweep_unwritten", **self._facts, state=state, error=error.message)
+
+
+def _told(at: AccountSweep) -> dict[str, object]:
+    return {
+        "account": str(at.account),
+        "cancelled": len(at.cancelled),
+        "closed": [f"{each.quantity} {each.instrument}" for each in at.closed],
+        "left": list(at.left),
+    }
+
+
+async def unfinished(desk: Desk) -> list[Line]:
+    """The newest row of each scope whose last clean-up was cut or never ended: that of a process that was killed."""
+    last: dict[str, Line] = {}
+    for row in await desk.store.audit.rows({"type": TYPE}, RECENT):
+        last[row.data["scope"]] = row
+    return [row for row in last.values() if row.data["state"] in (BEGUN, CUT)]
+
+
+async def _woken(desk: Desk) -> bool:
+    """Whether the journal can be written: one that can only be read is enough to cancel and to look."""
+    try:
         await startup.wake(desk)
-    return SweepReport(tuple(await asyncio.gather(*(_one(desk, account, wish) for account in accounts))))
+    except StoreFailed:
+        return False
+    return True
 
 
-async def _one(desk: Desk, account: Account, wish: Wish) -> AccountSweep:
-    diary = _Diary(account, wish)
+async def _all(desk: Desk, diaries: Sequence[_Diary]) -> SweepReport:
+    return SweepReport(tuple(await asyncio.gather(*(_one(desk, diary) for diary in diaries))))
+
+
+async def _one(desk: Desk, diary: _Diary) -> AccountSweep:
     try:
         await _settle_wire(desk, diary)
         await _cancel(desk, diary)
-        if wish.flatten:
+        if diary.wish.flatten:
             await _flatten(desk, diary)
         await _observe(desk, diary)
+    except asyncio.CancelledError:
+        diary.left.append("it was cut here, and what is left was not read")
+        raise
     except Exception as error:  # whatever it is, this account is not clean, and the others go on
         diary.trouble("not finished", error)
         diary.left.append("what is left could not be read")
@@ -150,6 +232,7 @@ async def _settle_wire(desk: Desk, diary: _Diary) -> None:
 
 
 async def _ask_the_book(desk: Desk, diary: _Diary) -> None:
+    diary.moved()
     try:
         found = await reconcile.reconcile(desk, accounts=[diary.account.id])
     except StoreFailed as error:  # what was learnt could not be kept; to cancel and to look goes on without it
@@ -183,6 +266,7 @@ async def _observe(desk: Desk, diary: _Diary) -> None:
 
 
 async def _cancellable(desk: Desk, diary: _Diary) -> list[OrderReport]:
+    diary.moved()
     broker = await desk.lines.to(diary.account)
     book = [row for row in await broker.orders() if row.state not in FINAL and _asked(diary, row.instrument)]
     spared = await _foreign(desk, diary, book)
@@ -196,6 +280,7 @@ async def _cancellable(desk: Desk, diary: _Diary) -> list[OrderReport]:
 
 
 async def _cancel_one(desk: Desk, diary: _Diary, row: OrderReport) -> None:
+    diary.moved()
     try:
         if diary.unwritten:
             done = await _cancel_unwritten(desk, diary, row)
@@ -261,6 +346,7 @@ async def _close_one(desk: Desk, diary: _Diary, each: Exit) -> None:
     left, closes = each.quantity, list[BrokerOrderId]()
     diary.before[each.position.instrument, each.position.product] = each.position.quantity, closes
     while left > 0:
+        diary.moved()
         try:
             leg = await orders.close_position(desk, diary.account, each.position, min(left, most))
         except OrdoError as error:
@@ -277,6 +363,7 @@ async def _close_one(desk: Desk, diary: _Diary, each: Exit) -> None:
 
 async def _positions(desk: Desk, diary: _Diary) -> list[Position] | None:
     """The open positions, or None when they could not be read, which is named."""
+    diary.moved()
     try:
         broker = await desk.lines.to(diary.account)
         rows = await broker.positions()

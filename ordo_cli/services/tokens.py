@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ordo_cli.desk import Desk
@@ -75,13 +75,32 @@ async def authenticate(desk: Desk, text: str) -> Token | None:
     shape = SHAPE.fullmatch(text)
     if shape is None:
         return None
-    found = await desk.store.tokens.find(shape[1])
-    known = hmac.compare_digest(_digest(text), found.digest if found is not None else NOBODY)
     now = desk.clock.now()
-    if found is None or not known or found.state(now) is not TokenState.LIVE:
-        return None
-    desk.store.tokens.touch(found, now)
+    found = _opened_by(text, await desk.store.tokens.find(shape[1]), now)
+    if found is not None:
+        desk.store.tokens.touch(found, now)
     return found
+
+
+def remembered(desk: Desk, text: str) -> Token | None:
+    """Whose token this text is by what this process last read, if it may press; for a press that has no database.
+
+    A token revoked elsewhere since then still counts here, until a look at the database shows it: so its holder can
+    stop sending, which is the safe side, and nothing else. Whatever more is asked for waits for `authenticate`.
+    """
+    shape = SHAPE.fullmatch(text)
+    return None if shape is None else _opened_by(text, desk.store.tokens.last_known(shape[1]), desk.clock.now())
+
+
+async def learn(desk: Desk) -> None:
+    """Read once which tokens may press, so that `remembered` knows those too that have not been used here yet."""
+    await desk.store.tokens.all()
+
+
+def _opened_by(text: str, found: Token | None, now: datetime) -> Token | None:
+    """The token, if this is its text and it still counts; compared in a time that does not tell what is wrong."""
+    known = hmac.compare_digest(_digest(text), found.digest if found is not None else NOBODY)
+    return found if found is not None and known and found.state(now) is TokenState.LIVE else None
 
 
 async def _accounts(desk: Desk, targets: Sequence[Target]) -> tuple[Target, ...] | None:

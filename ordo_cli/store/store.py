@@ -59,7 +59,7 @@ class Store:
             journal=Journal(self.database, origin, self.owner, self.changed),
             switches=Switches(self.database, origin),
             audit=Audit(self.database, origin),
-            tokens=Tokens(self.database, origin),
+            tokens=Tokens(self.database, origin, self.tokens.known),
             sessions=Sessions(self.database, origin),
         )
 

@@ -23,23 +23,41 @@ if TYPE_CHECKING:
 
 TOUCH_EVERY = 60_000_000  # microseconds in which a token's use is written down once, for it costs a durable commit
 
+MOST_KNOWN = 1000  # tokens remembered for a database that cannot be read
+
 NOBODY = ("", "", b"", '["read"]', '["all"]', "1", 0, 0, 0, 0)
+
+Known = dict[str, Token | None]
+"""Tokens that may press, as they were last read; None for one that was seen revoked, which is for good."""
 
 
 class Tokens:
-    def __init__(self, database: Database, origin: Callable[[], Origin]) -> None:
+    def __init__(self, database: Database, origin: Callable[[], Origin], known: Known | None = None) -> None:
         self._database = database
         self._origin = origin
+        self.known: Known = {} if known is None else known
         self._touched: dict[str, int] = {}
         self._touching: set[asyncio.Task[None]] = set()
 
     async def all(self) -> list[Token]:
         """Every token there ever was, oldest first."""
-        return await self._database.read(_all)
+        found = await self._database.read(_all)
+        for gone in self.known.keys() - {token.id for token in found}:
+            self.known.pop(gone, None)  # the database was replaced by another
+        for token in found:
+            self._remember(token)
+        return found
 
     async def find(self, token: str) -> Token | None:
         """One token by its id, as the database has it now."""
-        return await self._database.glance(_find, token)
+        found = await self._database.glance(_find, token)
+        if found is not None:
+            self._remember(found)
+        return found
+
+    def last_known(self, token: str) -> Token | None:
+        """One that may press, as this process last read it, unless it was revoked then: when it cannot be read now."""
+        return self.known.get(token)
 
     async def add(self, token: Token) -> None:
         """Take a new token. Raises Invalid while its name belongs to another."""
@@ -47,7 +65,9 @@ class Tokens:
 
     async def revoke(self, id_or_name: str) -> Token:
         """End a token, in every process from its next request on. Raises NotFound; revoking twice changes nothing."""
-        return await self._database.run(_revoking, id_or_name, self._origin())
+        revoked = await self._database.run(_revoking, id_or_name, self._origin())
+        self._remember(revoked)
+        return revoked
 
     def touch(self, token: Token, at: datetime) -> None:
         """Note that it was used, at most once a minute and without keeping anybody waiting."""
@@ -59,6 +79,16 @@ class Tokens:
         touching = asyncio.create_task(self._touch(token.id, now))
         self._touching.add(touching)
         touching.add_done_callback(self._touching.discard)
+
+    def _remember(self, token: Token) -> None:
+        if not token.rights.allows(TokenScope.KILL_ENGAGE):
+            return
+        # Looks may end in another order than they began: one that is older than a revocation brings nothing back.
+        over = token.revoked_at is not None or self.known.get(token.id, token) is None
+        self.known.pop(token.id, None)
+        self.known[token.id] = None if over else token
+        if len(self.known) > MOST_KNOWN:
+            del self.known[next(iter(self.known))]
 
     async def _touch(self, token: str, at: int) -> None:
         try:

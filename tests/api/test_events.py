@@ -53,7 +53,34 @@ async def test_every_change_of_a_leg_is_one_event_and_the_outcome_is_the_last(
     numbers = [number for number, _, _ in found]
     assert numbers[:-1] == sorted(set(numbers[:-1]))
     assert found[-1][2] == (await client.get(f"/api/v1/fanouts/{placed.json()['id']}")).json()
-    assert found[0][2] == found[-1][2]["legs"][0]
+    told = [dict(data) for _, kind, data in found if kind == "leg"]
+    changes = [each.pop("change") for each in told]
+    assert told == [found[-1][2]["legs"][0]] * 2  # each leg as it is now, and beside it what the event is about
+    assert [(each["from"], each["to"]) for each in changes] == [("planned", "sending"), ("sending", "acked:filled")]
+
+
+async def test_an_event_says_what_its_row_of_the_audit_says(client: httpx.AsyncClient, key: Key) -> None:
+    placed = await client.post("/api/v1/orders", json=BUY, headers={"Idempotency-Key": key()})
+    found = await events(client, placed.json()["id"])
+    rows = {
+        row["seq"]: row for row in (await client.get("/api/v1/audit", params={"fanout": placed.json()["id"]})).json()
+    }
+    legs = [(number, data["change"]) for number, kind, data in found if kind == "leg"]
+    assert len(legs) == 2
+    for number, change in legs:
+        row = rows[number]
+        assert change == {name: row[name] for name in ("at", "from", "to", "evidence")} | {"attempt": 1}
+
+
+async def test_an_event_of_an_earlier_attempt_says_which_it_was(
+    client: httpx.AsyncClient, desk: Desk, key: Key
+) -> None:
+    """The leg beside it is already further."""
+    placed = await client.post("/api/v1/orders", json=BUY, headers={"Idempotency-Key": key()})
+    first, second = [data for _, kind, data in await events(client, placed.json()["id"]) if kind == "leg"]
+    assert first["state"] == second["state"] == "filled"
+    assert (first["change"]["to"], first["change"]["evidence"]) == ("sending", None)
+    assert second["change"]["evidence"] == "response"
 
 
 async def test_it_is_resumed_exactly_behind_any_event(client: httpx.AsyncClient, key: Key) -> None:
@@ -112,6 +139,35 @@ async def test_what_another_process_sends_is_seen_as_it_happens(
             await cancel
     assert seen[-1][1] == "outcome"
     assert seen[-1][2]["legs"][0]["state"] == "cancelled"
+
+
+async def test_an_event_that_is_replayed_says_the_same_move_as_it_said_live(
+    server: Server, home: Home, names: dict[str, str]
+) -> None:
+    async with open_desk(home, actor="elsewhere") as desk, httpx.AsyncClient(base_url=server.url) as client:
+        client.headers.update(server.bearing)
+        route = f"/api/v1/fanouts/{names['resting']}/events"
+        live: list[Event] = []
+        cancel: asyncio.Task[object] | None = None
+        async with client.stream("GET", route, timeout=30) as answer:
+            async for event in lines(answer):
+                live.append(event)
+                if (
+                    cancel is None and event[2]["change"]["to"] == "acked:open"
+                ):  # what has been is told; now it moves on
+                    cancel = asyncio.ensure_future(cancelling.cancel_fan_out(desk, names["resting"]))
+        assert cancel is not None
+        await cancel
+        moves = [(number, data["change"]) for number, kind, data in live if kind == "leg"]
+        assert live[0][2]["state"] == "open"  # then; replayed below, the same event carries the cancelled leg
+        for at, (number, _) in enumerate(moves):
+            later = await events(client, names["resting"], number)
+            assert [(each, data["change"]) for each, kind, data in later if kind == "leg"] == moves[at + 1 :]
+        again = [(each, data["change"]) for each, kind, data in await events(client, names["resting"]) if kind == "leg"]
+        assert again == moves
+        assert {data["state"] for _, kind, data in await events(client, names["resting"]) if kind == "leg"} == {
+            "cancelled"
+        }
 
 
 async def test_a_stream_ends_when_its_token_is_revoked_and_when_the_server_stops(

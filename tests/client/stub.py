@@ -66,6 +66,7 @@ PRESSED: dict[str, Any] = {
     "quiet_ms": 1.2,
     "senders": [],
     "recorded": True,
+    "certain": True,
     "problem": None,
     "accounts": [],
 }

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ordo_cli.client.events import Event, Reader
+from ordo_cli.client.nouns import ChangedLeg
 from ordo_cli.domain.errors import NotFound, Unreachable
 from tests.brokers.wire.server import Peer, serving
 from tests.client.stub import FAN_OUT, Script, refused
@@ -66,6 +67,23 @@ async def test_a_lost_stream_is_taken_up_where_it_was_lost() -> None:
     assert [(each.id, each.kind) for each in changes] == [("1", "leg"), ("2", "leg"), ("3", "outcome")]
     assert changes[-1].data.id == "7f3k2m9q4x"
     assert [asked.headers.get("last-event-id") for asked in script.asked] == [None, "1", "1"]
+
+
+async def test_a_change_says_what_it_was_about_and_an_older_server_does_not() -> None:
+    move = {"at": "2026-11-23T04:00:00.124Z", "from": "planned", "to": "sending", "evidence": None, "attempt": 1}
+    script = Script(
+        stream(
+            event(1, "leg", LEG | {"change": move | {"of": "tomorrow"}}),
+            event(2, "leg", LEG),
+            event(3, "outcome", FAN_OUT),
+        )
+    )
+    async with serving(script) as server, ordo(server.url) as client:
+        first, second, _ = [each.data async for each in client.fanouts.events("7f3k2m9q4x")]
+    assert isinstance(first, ChangedLeg)
+    assert first.change is not None
+    assert (first.change.before, first.change.after, first.change.attempt) == ("planned", "sending", 1)
+    assert (first.state, isinstance(second, ChangedLeg) and second.change) == ("filled", None)
 
 
 async def test_a_stream_that_never_comes_back_is_given_up() -> None:

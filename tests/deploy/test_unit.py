@@ -41,6 +41,7 @@ def test_it_says_when_it_is_ready_and_gets_the_time_to_end_in_order() -> None:
     assert service["ExecStart"][0].endswith("ordo --no-input serve")
     assert "KillSignal" not in service, "SIGTERM is what ends it in order"
     assert int(service["TimeoutStopSec"][0]) > 10
+    assert service["KillMode"] == ["mixed"], "a worker that is told twice leaves at once"
 
 
 def test_it_may_write_its_home_and_nothing_else() -> None:

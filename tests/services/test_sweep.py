@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ async def place(desk: Desk, intent: OrderIntent, *names: str) -> None:
     await orders.place(desk, PlaceRequest(intent, tuple(Target(name) for name in names), confirmed=True))
 
 
-async def swept(desk: Desk, scope: Scope, level: Level, **more: bool) -> SweepReport:
+async def swept(desk: Desk, scope: Scope, level: Level, **more: Any) -> SweepReport:
     await kill.engage(desk, scope, level)
     return await kill.sweep(desk, scope, level, **more)
 

@@ -211,7 +211,7 @@ class Remote:
         from ordo_cli.cli.remote import outcomes
 
         call = calls.kill(str(scope), level.name.lower(), reason, include_protective=protective, foreign=foreign)
-        return self._read(call, lambda body: outcomes.sweep(body["accounts"]))
+        return self._read(call, outcomes.swept)
 
     async def release(self, scope: Scope, reason: str, acknowledged: Sequence[str], stamp: int) -> Switch:
         from ordo_cli.cli.remote import outcomes

@@ -26,6 +26,7 @@ from ordo_cli.cli.remote.decoding import (
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName
 from ordo_cli.domain.breaker import State
 from ordo_cli.domain.checks import Objection
+from ordo_cli.domain.errors import OrdoError
 from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.instruments import parse_instrument
 from ordo_cli.domain.journal import DayLimits
@@ -122,6 +123,13 @@ def reconciled(body: Json) -> Reconciled:
 def sweep(listed: object) -> SweepReport:
     """The accounts of a sweep."""
     return SweepReport(rows(_account_sweep, listed))
+
+
+def swept(body: Json) -> SweepReport:
+    """The sweep of a press. Raises OrdoError for one that could not run: nothing that was swept is no clean account."""
+    if not body["accounts"] and body["problem"] is not None:
+        raise OrdoError(str(body["problem"]).removeprefix("the clean-up could not run: "))
+    return sweep(body["accounts"])
 
 
 def _account_sweep(body: Json) -> AccountSweep:
