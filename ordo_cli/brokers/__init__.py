@@ -10,7 +10,10 @@ from ordo_cli.domain.accounts import BrokerName
 from ordo_cli.domain.errors import NotFound
 from ordo_cli.domain.money import shown
 
-MODULES = {BrokerName("paper"): "ordo_cli.brokers.paper"}
+MODULES = {
+    BrokerName("paper"): "ordo_cli.brokers.paper",
+    BrokerName("fyers"): "ordo_cli.brokers.fyers",
+}
 
 
 def names() -> tuple[BrokerName, ...]:
