@@ -29,7 +29,7 @@ def capabilities(account: Account) -> Capabilities:
 
 def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> AbstractAsyncContextManager[Broker]:
     """Open the line of one account."""
-    from ordo_cli.brokers.fyers.broker import connect  # httpx, 60 ms that asking what Fyers can do need not pay
+    from ordo_cli.brokers.fyers.broker import connect  # httpx, tens of ms that asking what Fyers can do need not pay
 
     return connect(account, credentials, tools)
 
