@@ -22,7 +22,7 @@ from ordo_cli.brokers.masters import Listing, Master
 from ordo_cli.brokers.opening import line_of
 from ordo_cli.brokers.wire import Ungated
 from ordo_cli.domain.accounts import Account
-from ordo_cli.domain.errors import NoAnswer, Refused, Rejected, SessionNeeded
+from ordo_cli.domain.errors import NoAnswer, Refused, SessionNeeded
 from ordo_cli.domain.instruments import Instrument, InstrumentId
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, Changes, OrderIntent, OrderReport, OrderState, Tag
 from ordo_cli.domain.portfolio import Funds, Holding, Margin, Position, Quote, Trade
@@ -75,7 +75,7 @@ class FyersBroker:
         row = await self._row(order_id)
         before, type_ = decode.order(row, self._master), TYPES.into(row.get("type"))
         if before.state in FINAL:
-            raise Rejected(f"order {order_id} is already {before.state}", code="NOT_OPEN")
+            raise Refused(f"order {order_id} is already {before.state}", code="NOT_OPEN")
         if type_ is None:
             raise Refused(f"order {order_id} is of a type that ordo does not know", code="CHANGE")
         encode.orderable(before.instrument)

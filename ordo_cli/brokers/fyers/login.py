@@ -89,7 +89,7 @@ def auth_code(text: str, state: bytes) -> str:
             raise Rejected("that is neither the address nor its auth_code", code=WRONG_ANSWER)
         return text
     try:
-        query = urlsplit(text).query if "?" in text else text
+        query = urlsplit(text).query if "://" in text or "?" in text else text
         found = parse_qs(query, keep_blank_values=True, max_num_fields=50)
     except ValueError:
         raise Rejected("that address cannot be read", code=WRONG_ANSWER) from None

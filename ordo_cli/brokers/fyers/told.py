@@ -65,6 +65,8 @@ def order_number(answer: Any) -> BrokerOrderId:
 def done(answer: Any, codes: frozenset[int], order: BrokerOrderId) -> None:
     """Raises NoAnswer unless this is the documented yes to a change or a cancel of this order."""
     _require(answer, codes)
+    if "id" not in answer and "id_fyers" in answer:
+        raise NoAnswer("fyers only queued it")
     if answer.get("id", order) != order:
         raise NoAnswer("fyers answered for another order than the one that was asked about")
 

@@ -1,4 +1,4 @@
-"""A small Fyers in memory, behind httpx.MockTransport, that answers in the recorded shapes and remembers what arrived."""
+"""A small Fyers in memory, behind httpx.MockTransport: it answers in the recorded shapes and keeps what arrived."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class FakeFyers:
         number, filled = str(26112300000001 + len(self.entries)), body["type"] == 2
         at = self.clock.elapsed() + (LATE if self.trouble is Trouble.LATE else 0.0)
         moment = self.clock.now().astimezone(IST) + timedelta(seconds=at - self.clock.elapsed())
-        row = recorded("orders")["orderBook"][0] | {
+        row: dict[str, Any] = recorded("orders")["orderBook"][0] | {
             "id": number,
             "symbol": body["symbol"],
             "fyToken": TOKENS[body["symbol"]],
