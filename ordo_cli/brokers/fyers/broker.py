@@ -1,4 +1,4 @@
-"""Fyers API v3: one account's line. Reference: https://myapi.fyers.in/docsv3 .
+"""Fyers API v3: one account's line. Reference: https://myapi.fyers.in .
 
 Quirks. Only the synchronous paths are used: the asynchronous ones queue an order where no kill switch reaches it, and
 those for several orders say yes although one of them failed. Code 201 is neither yes nor no. A tag comes back with `1:`
@@ -72,7 +72,7 @@ class FyersBroker:
 
     async def modify(self, order_id: BrokerOrderId, changes: Changes, permit: Permit) -> OrderReport:
         """Reads the order first, whose type a change must repeat; the report is that reading with what was changed."""
-        row = await self._row(order_id)
+        row = await self._row_to_change(order_id)
         before, type_ = decode.order(row, self._master), TYPES.into(row.get("type"))
         if before.state in FINAL:
             raise Refused(f"order {order_id} is already {before.state}", code="NOT_OPEN")
@@ -164,6 +164,14 @@ class FyersBroker:
         if len(found) != 1:  # the filter is not to be relied upon (SDK); a book that lags shows nothing
             raise NoAnswer(f"fyers' book shows {len(found)} orders {order_id} at this moment")
         return found[0]
+
+    async def _row_to_change(self, order_id: BrokerOrderId) -> decode.Row:
+        try:
+            return await self._row(order_id)
+        except NoAnswer as error:
+            # Silence to this read says nothing of the change, which has not been sent: it must not look in doubt.
+            message = f"nothing was changed, because the order could not be read first: {error.message}"
+            raise Refused(message, hint="try again", code="ORDER_UNREAD") from error
 
     async def _book(self, params: Mapping[str, str] | None = None) -> Sequence[decode.Row]:
         return decode.rows(await self._reading.get(BOOK, params=params), "orderBook", "order book")

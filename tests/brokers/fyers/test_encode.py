@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ordo_cli.domain.errors import NoAnswer, OrdoError, Refused
+from ordo_cli.domain.errors import NoAnswer, OrdoError, Refused, Unreachable
 from ordo_cli.domain.instruments import parse_instrument
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderState, Product, Side, Tag, Validity
 from tests.brokers.fyers.fake import FakeFyers, recorded
@@ -196,7 +196,21 @@ async def test_a_change_that_does_not_fit_its_order_is_not_sent(
 async def test_an_order_that_the_book_does_not_show_is_neither_changed_nor_guessed() -> None:
     body, outcome = await changed({"id": "26112300000099"}, Changes(quantity=12))
     assert body is None
-    assert isinstance(outcome, NoAnswer)
+    assert isinstance(outcome, Refused)
+    assert outcome.reason == "ORDER_UNREAD"
+
+
+@pytest.mark.parametrize("trouble", [httpx.ReadTimeout("silent"), httpx.ConnectError("down")])
+async def test_a_change_whose_order_cannot_be_read_first_is_not_in_doubt(trouble: Exception) -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        assert request.method == "GET"
+        raise trouble
+
+    permit = Leave()
+    async with opened(tools(httpx.MockTransport(handle))) as broker:
+        with pytest.raises((Refused, Unreachable)):
+            await broker.modify(ORDER, Changes(quantity=12), permit)
+    assert (permit.claimed, permit.bytes_sent) == (0, 0)
 
 
 async def test_an_answer_about_another_order_is_no_answer() -> None:
