@@ -15,7 +15,7 @@ from ordo_cli import log
 from ordo_cli.brokers.fyers.codes import EXCHANGES
 from ordo_cli.brokers.masters import Master
 from ordo_cli.domain.errors import Invalid, NoAnswer
-from ordo_cli.domain.instruments import CASH, MONTHS, Contract, Exchange, InstrumentId, Right, symbol_of
+from ordo_cli.domain.instruments import CASH, MONTHS, Contract, Exchange, InstrumentId, Right, contract_of, symbol_of
 
 NUMBERS: Mapping[str, str] = {"NSE": "10", "MCX": "11", "BSE": "12"}
 """The numbers of exchanges in an fyToken: confirmed (DOC)."""
@@ -74,7 +74,9 @@ def share(exchange: Exchange, spelled: str) -> InstrumentId | None:
 
 
 def contract(exchange: Exchange, terms: Contract) -> InstrumentId | None:
-    return _valid(exchange, symbol_of(terms))
+    """The name of a contract; None for terms whose name would read as other terms."""
+    found = _valid(exchange, symbol_of(terms))
+    return found if found is not None and contract_of(found) == terms else None
 
 
 def expiry_of(token: str) -> date | None:

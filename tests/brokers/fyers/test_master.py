@@ -129,6 +129,7 @@ def with_column(line: str, at: int, value: str) -> str:
         ("NSE_FO", with_column(FUTURE, 16, "")),
         ("NSE_FO", with_column(FUTURE, 16, "CE")),  # an option without a strike
         ("NSE_FO", with_column(FUTURE, 0, "1010")),
+        ("NSE_FO", with_column(with_column(FUTURE, 13, "nifty"), 9, "NSE:nifty26DECFUT")),
         ("NSE_CM", with_column(SHARE, 9, "NSE:IDEA")),
         ("NSE_CM", with_column(SHARE, 9, "NSE:idea-EQ")),
         ("NSE_CM", with_column(SHARE, 9, "IDEA-EQ")),
