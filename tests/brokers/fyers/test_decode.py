@@ -116,6 +116,10 @@ def test_a_protected_market_order_is_a_market_order_without_a_price_of_ours() ->
     assert (found.type, found.limit_price, found.state) == (OrderType.MARKET, None, OrderState.OPEN)
 
 
+def test_an_order_without_fills_has_no_average_price() -> None:
+    assert decode.order(row(filledQty=0, tradedPrice=5), MASTER).average_price is None
+
+
 def test_numbers_that_come_as_text_are_the_same_numbers() -> None:
     text = row(qty="10", filledQty="4", limitPrice="6.95", stopPrice="0", tradedPrice="6.95")
     assert decode.order(text, MASTER) == decode.order(row(), MASTER)

@@ -215,6 +215,8 @@ async def test_a_change_whose_order_cannot_be_read_first_is_not_in_doubt(trouble
 
 async def test_an_answer_about_another_order_is_no_answer() -> None:
     def handle(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json=recorded("orders"))
         return httpx.Response(200, json={**recorded("cancel"), "id": "26112300000077"})
 
     async with opened(tools(httpx.MockTransport(handle))) as broker:

@@ -155,6 +155,12 @@ def test_a_file_of_which_nothing_can_be_read_is_not_taken_and_an_empty_one_is_em
     assert list(parse("NSE_FO", ["\n", ""])) == []
 
 
+def test_an_expiry_is_a_day_in_india_whatever_its_hour() -> None:
+    for epoch in ("1798482600", "1798568999"):  # 00:00:00 and 23:59:59 there
+        [found] = parse("NSE_FO", [with_column(FUTURE, 8, epoch)])
+        assert str(found.instrument.id) == "NFO:NIFTY29DEC26FUT"
+
+
 def test_lines_are_read_as_they_come() -> None:
     def endless() -> Iterator[str]:
         while True:
