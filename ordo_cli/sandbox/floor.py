@@ -102,6 +102,7 @@ class Floor:
         self._notes = sqlite3.connect(os.path.join(self._folder, FILES[1]), isolation_level=None)
         self._notes.execute("PRAGMA synchronous = OFF")
         self._notes.execute("CREATE TABLE IF NOT EXISTS notes (number INTEGER PRIMARY KEY, facts TEXT NOT NULL)")
+        self._notes.execute("CREATE TABLE IF NOT EXISTS moved (account, instrument, product, day, side, units, value)")
 
     def close(self) -> None:
         self.exchange.close()
@@ -251,18 +252,24 @@ class Floor:
         return found
 
     def _traded(self, account: AccountId, now: int) -> dict[tuple[str, str], tuple[int, int, int, int]]:
+        """Units and value bought, units and value sold today, what was converted counted where it is now."""
         rows = self.exchange.db.execute(
             "SELECT instrument, product, side, sum(quantity), sum(quantity * price) FROM trades"
             " WHERE account = ? AND at >= ? GROUP BY instrument, product, side",
             (account, midnight(day_of(now))),
         ).fetchall()
+        moved = self._notes.execute(
+            "SELECT instrument, product, side, sum(units), sum(value) FROM moved WHERE account = ? AND day = ?"
+            " GROUP BY instrument, product, side",
+            (account, day_of(now)),
+        ).fetchall()
         found: dict[tuple[str, str], tuple[int, int, int, int]] = {}
-        for name, product, side, quantity, value in rows:
+        for name, product, side, quantity, value in [*rows, *moved]:
             bought, paid, sold, got = found.get((name, product), (0, 0, 0, 0))
             if side > 0:
-                bought, paid = quantity, value
+                bought, paid = bought + quantity, paid + value
             else:
-                sold, got = quantity, value
+                sold, got = sold + quantity, got + value
             found[name, product] = (bought, paid, sold, got)
         return found
 
@@ -282,6 +289,10 @@ class Floor:
                     "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?)",
                     (account, instrument, product, net, worth, realised),
                 )
+        side = 1 if units > 0 else -1
+        for product, sign in ((old, -side), (new, side)):
+            row = (account, instrument, product, self.today, side, sign * units, sign * cost)
+            self._notes.execute("INSERT INTO moved VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         return True
 
     def holdings(self, account: AccountId) -> list[Held]:

@@ -28,8 +28,10 @@ TAG = re.compile(
 NUMBER = re.compile(r"\d{1,9}(\.\d{1,4})?", re.ASCII)
 WHOLE = re.compile(r"\d{1,9}", re.ASCII)
 LEGS = range(2, 51)  # DOC/05 says 2 to 50, comments in an SDK 2 to 10: unconfirmed
-UNPROTECTED = "Market orders without market protection are not allowed via API."
+UNPROTECTED = (
+    "Market orders without market protection are not allowed via API."
     " Please set market protection or use a Limit order."
+)
 
 
 @dataclass(frozen=True, slots=True)
