@@ -21,6 +21,7 @@ class SandboxAccount:
     password: str
     pin: str
     totp_secret: str  # base32, as an authenticator takes it
+    has_totp: bool  # logs in with an authenticator; else with a code that is sent
 
     @property
     def paper(self) -> AccountId:
@@ -35,6 +36,7 @@ SHAPES = {
     "hdfc": ("########", "????????????????????????????????"),
     "mstock": ("MA#######", "?????????????????????+?/?="),
 }
+ALWAYS_TOTP, EITHER = frozenset({"zerodha", "fyers"}), frozenset({"mstock"})  # HDFC Securities knows sent codes only
 NAMES = ("Asha Test", "Bharat Test", "Chitra Test", "Dev Test", "Esha Test", "Farhan Test")
 
 
@@ -53,6 +55,7 @@ def _make(broker: str, number: int, chance: SeededChance) -> SandboxAccount:
         password=f"pass-{chance.token(6)}",
         pin=chance.digits(4),
         totp_secret=b32encode(chance.token(20).encode()).decode(),
+        has_totp=broker in ALWAYS_TOTP or (broker in EITHER and number % 2 == 1),
     )
 
 

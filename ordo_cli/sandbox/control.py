@@ -48,6 +48,7 @@ class Control:
             "session-death": self._end_sessions,
             "redirect": self._redirect,
             "rates": self._rates,
+            "echo": self._echo,
             "holding": self._holding,
             "reset": self._reset,
         }
@@ -198,6 +199,11 @@ class Control:
         """`{"on": false}`: whether rate limits are kept, by one broker or all."""
         for desk in [self._desk(given)] if "broker" in given else self._sandbox.desks.values():
             desk.rates.on = bool(given["on"])
+        return {"on": bool(given["on"])}
+
+    def _echo(self, given: dict[str, Any]) -> object:
+        """`{"broker": "mstock", "on": true}`: whether the book carries tags back, where that is not confirmed."""
+        self._desk(given).echo = bool(given["on"])
         return {"on": bool(given["on"])}
 
     def _holding(self, given: dict[str, Any]) -> object:

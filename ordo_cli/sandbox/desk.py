@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -23,6 +24,7 @@ class Desk:
         broker: str,
         accounts: Sequence[SandboxAccount],
         limits: Sequence[Limit],
+        echoes: bool,
         floor: Floor,
         clock: SandboxClock,
         chance: SeededChance,
@@ -39,6 +41,12 @@ class Desk:
         self.redirect = f"http://127.0.0.1:8020/login/{broker}"
         """Where the login page sends the browser: the address that is registered for the broker's app."""
         self.port = 0
+        self.echo = echoes
+        """Whether the book carries the client's tag back; heeded where that is not confirmed."""
+        self.wrong = Counter[str]()
+        """Wrong passwords of each customer since the last right one."""
+        self.opened: dict[str, datetime] = {}
+        """Customers who gave their password and not yet their code, each with until when that holds."""
 
     def by_key(self, api_key: str) -> SandboxAccount | None:
         return next((account for account in self.accounts if api_key and account.api_key == api_key), None)
@@ -66,3 +74,5 @@ class Desk:
         self.sessions.clear()
         self.rates.clear()
         self.telephone.codes.clear()
+        self.wrong.clear()
+        self.opened.clear()

@@ -106,6 +106,8 @@ class Gateway(Protocol):
     title: str
     routes: Sequence[Route]
     limits: Sequence[Limit]
+    echoes: bool
+    """Whether its book carries the client's tag back, as far as is known."""
 
     def session_of(self, desk: Desk, request: Request) -> Session | None:
         """The live session that a request speaks under."""

@@ -13,7 +13,7 @@ from ordo_cli.domain.errors import NotFound
 from ordo_cli.domain.money import shown
 from ordo_cli.domain.seams import Clock
 from ordo_cli.domain.values import dataclass
-from ordo_cli.sandbox.accounts import make_accounts
+from ordo_cli.sandbox.accounts import SandboxAccount, make_accounts
 from ordo_cli.sandbox.chance import SeededChance
 from ordo_cli.sandbox.clock import SandboxClock
 from ordo_cli.sandbox.control import PREFIX, Control
@@ -69,6 +69,7 @@ class Sandbox:
                 broker=each.name,
                 accounts=make_accounts(each.name, settings.accounts, chance),
                 limits=each.limits,
+                echoes=each.echoes,
                 floor=self.floor,
                 clock=self.clock,
                 chance=chance,
@@ -119,6 +120,10 @@ async def serving(settings: Settings, clock: Clock, tell: Callable[[str], None])
         sandbox.floor.close()
 
 
+def _second(account: SandboxAccount) -> str:
+    return f"totp secret {account.totp_secret}" if account.has_totp else "codes are sent, and told here"
+
+
 def table(sandbox: Sandbox) -> Sequence[str]:
     """What whoever runs it needs: where each broker is, whom it knows, and how ordo gets to know them."""
     lines = []
@@ -130,7 +135,7 @@ def table(sandbox: Sandbox) -> Sequence[str]:
             name = account.user.lower()
             lines += [
                 f"  {account.user}  key {account.api_key}  secret {account.api_secret}",
-                f"      password {account.password}  pin {account.pin}  totp secret {account.totp_secret}",
+                f"      password {account.password}  pin {account.pin}  {_second(account)}",
                 f"      ordo account add {name} --broker {desk.broker} --base-url {base}",
             ]
             page = each.login_address(desk, account)

@@ -47,6 +47,7 @@ class Zerodha:
     name = "zerodha"
     title = "Zerodha Kite Connect v3"
     limits = LIMITS
+    echoes = True
     routes = (
         _route("GET", "/connect/login", "login", login.page, open=True),
         _route("POST", "/connect/login", "login", login.submit, open=True),
