@@ -104,13 +104,16 @@ class Counter:
 
 def _when(reply: Reply) -> Reply:
     """With 429, when to come again."""
-    return reply if reply.status != 429 else replace(reply, headers=(*reply.headers, ("Retry-After", "1")))
+    told = any(name == "Retry-After" for name, _ in reply.headers)
+    return reply if reply.status != 429 or told else replace(reply, headers=(*reply.headers, ("Retry-After", "1")))
 
 
 def _spoiled(reply: Reply, trouble: Trouble, gateway: Gateway) -> Reply:
     """The reply to a request that was handled, as a rule wants it to read."""
     if Kind.ACCEPT_THEN_STATUS in trouble:
         return _when(gateway.fail(trouble.value(Kind.ACCEPT_THEN_STATUS)))
+    if Kind.UNACKNOWLEDGED in trouble:
+        return gateway.unacknowledged()
     if Kind.HTML in trouble:
         return Reply(502, EDGE_PAGE, HTML)
     if Kind.EMPTY in trouble:

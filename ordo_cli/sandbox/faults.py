@@ -24,6 +24,7 @@ class Kind(StrEnum):
     LATENCY = "latency"
     ACCEPT_THEN_DROP = "accept-then-drop"
     ACCEPT_THEN_STATUS = "accept-then-status"
+    UNACKNOWLEDGED = "unacknowledged"
     RESET_AFTER_HEAD = "reset-after-head"
     TRUNCATE = "truncate"
     HTML = "html"
@@ -44,6 +45,7 @@ KINDS = {
     Kind.LATENCY: "latency=MS: handled that many milliseconds later",
     Kind.ACCEPT_THEN_DROP: "handled; then the connection ends without a byte",
     Kind.ACCEPT_THEN_STATUS: "accept-then-status=CODE: handled; then answered as if it had failed with that status",
+    Kind.UNACKNOWLEDGED: "handled; answered as by a broker that got no word from the exchange: 201 at Fyers, else 504",
     Kind.RESET_AFTER_HEAD: "handled; the head is sent, then the connection is reset",
     Kind.TRUNCATE: "handled; the head promises the whole body and half of it comes",
     Kind.HTML: "handled; answered with a page of the edge and status 502",

@@ -127,6 +127,10 @@ class Gateway(Protocol):
         """A failure of that HTTP status in this broker's envelope."""
         ...
 
+    def unacknowledged(self) -> Reply:
+        """What it says of an order call that it sent on without hearing what became of it."""
+        ...
+
     def login_address(self, desk: Desk, account: SandboxAccount) -> str | None:
         """Path and query of the login page to open for an account; None for a broker without one."""
         ...

@@ -41,6 +41,11 @@ class Sessions:
         found = self._by_token.get(token)
         return found if found is not None and now < found.until else None
 
+    def has_expired(self, token: str, now: datetime) -> bool:
+        """Whether this was a session, and time alone ended it."""
+        found = self._by_token.get(token)
+        return found is not None and now >= found.until
+
     def end(self, token: str) -> None:
         self._by_token.pop(token, None)
 

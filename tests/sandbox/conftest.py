@@ -54,6 +54,6 @@ class Running:
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
     clock, told = FakeClock(MORNING), list[str]()
-    settings = Settings(folder=str(tmp_path / "sandbox"), brokers=("zerodha", "mstock"), port=0, seed=7)
+    settings = Settings(folder=str(tmp_path / "sandbox"), brokers=("zerodha", "mstock", "fyers"), port=0, seed=7)
     async with serving(settings, clock, told.append) as sandbox, httpx.AsyncClient(trust_env=False) as http:
         yield Running(sandbox, clock, told, http)

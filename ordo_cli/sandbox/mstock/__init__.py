@@ -104,6 +104,9 @@ class MStock:
     def fail(self, status: int) -> Reply:
         return failure(status)
 
+    def unacknowledged(self) -> Reply:
+        return failure(504)
+
     def login_address(self, desk: Desk, account: SandboxAccount) -> str | None:
         return None
 

@@ -115,6 +115,9 @@ class Zerodha:
     def fail(self, status: int) -> Reply:
         return failure(status)
 
+    def unacknowledged(self) -> Reply:
+        return failure(504)
+
     def login_address(self, desk: Desk, account: SandboxAccount) -> str | None:
         return f"/connect/login?{urlencode({'v': 3, 'api_key': account.api_key})}"
 
