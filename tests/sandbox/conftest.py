@@ -12,7 +12,7 @@ import pytest
 
 from ordo_cli.sandbox.accounts import SandboxAccount
 from ordo_cli.sandbox.desk import Desk
-from ordo_cli.sandbox.sandbox import Sandbox, Settings, serving
+from ordo_cli.sandbox.sandbox import GATEWAYS, Sandbox, Settings, serving
 from tests.fakes import FakeClock
 
 MORNING = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)  # Monday, 10:00 in India
@@ -54,6 +54,6 @@ class Running:
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
     clock, told = FakeClock(MORNING), list[str]()
-    settings = Settings(folder=str(tmp_path / "sandbox"), brokers=("zerodha", "mstock", "fyers"), port=0, seed=7)
+    settings = Settings(folder=str(tmp_path / "sandbox"), brokers=GATEWAYS, port=0, seed=7)
     async with serving(settings, clock, told.append) as sandbox, httpx.AsyncClient(trust_env=False) as http:
         yield Running(sandbox, clock, told, http)

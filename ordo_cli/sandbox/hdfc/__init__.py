@@ -71,7 +71,7 @@ class Hdfc:
         return desk.by_key(request.asked("api_key"))
 
     def preflight(self, desk: Desk, request: Request) -> Reply | None:
-        """Calls without a User-Agent are refused (DOC, OA; confirmed); how is unconfirmed, and any value will do here."""
+        """Calls without a User-Agent are refused (DOC, OA; confirmed); how is unconfirmed. Any value will do here."""
         return None if request.header("user-agent") else json_reply({"message": "Forbidden"}, 403)
 
     def refuse(self, refusal: Refusal, desk: Desk, request: Request) -> Reply:

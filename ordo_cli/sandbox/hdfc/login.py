@@ -1,6 +1,6 @@
 """HDFC Securities' login: five calls one after another, or the same in a browser (DOC, ORDO, OA).
 
-A session lasts eight hours, as the token's own claims say in the documents' sample; other statements differ: unconfirmed.
+A session lasts eight hours, as the claims of the documents' sample say; other statements differ: unconfirmed.
 """
 
 from __future__ import annotations

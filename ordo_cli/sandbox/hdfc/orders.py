@@ -1,7 +1,7 @@
 """HDFC Securities' order calls: place, modify, cancel, the books (DOC, OA).
 
-Too little money is told at once, with HTTP 200; what the exchange refuses is in the book as rejected though its place call
-said success (DOC sample rows). Unknown or contradicting facts of a contract are bad input.
+Too little money is told at once, with HTTP 200; what the exchange refuses is in the book as rejected though its place
+call said success (DOC sample rows). Unknown or contradicting facts of a contract are bad input.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def funds(call: Call) -> Reply:
 
 
 def last_prices(call: Call) -> Reply:
-    """`PUT /oapi/v1/fetch-ltp`: tokens go in as text and come back as numbers. Unknown ones are left out (unconfirmed)."""
+    """`PUT /oapi/v1/fetch-ltp`: tokens go in as text and come back as numbers. How unknown ones read is unconfirmed."""
     given = call.request.json_object().get("data")
     if not isinstance(given, list) or not given:
         raise bad_input("Invalid data")

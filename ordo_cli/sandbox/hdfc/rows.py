@@ -1,4 +1,4 @@
-"""Orders, trades, positions and holdings as HDFC Securities shows them, in the vocabularies of its answers (DOC, OA)."""
+"""Orders, trades, positions and holdings as HDFC Securities shows them, in its answers' own words (DOC, OA)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ TYPES = {"market": "MARKET", "limit": "LIMIT", "sl": "SL", "sl-m": "SL-M"}
 PRODUCTS = {"cnc": "DELIVERY", "nrml": "OVERNIGHT", "mis": "INTRADAY", "mtf": "MTF"}
 SEGMENTS = {Kind.EQUITY: "EQUITY", Kind.FUTURE: "FUTIDX", Kind.OPTION: "OPTIDX"}
 RIGHTS = {Right.CALL: "Call", Right.PUT: "Put", None: ""}
-# Traded, Rejected and CANCELLED are documented; the words of orders that live are unconfirmed, as is that a lapsed order
-# reads as cancelled.
+# Traded, Rejected and CANCELLED are documented; the words of orders that live are unconfirmed, and so is that one that
+# lapsed reads as cancelled.
 ENDED = {FILLED: "Traded", REJECTED: "Rejected", CANCELLED: "CANCELLED", EXPIRED: "CANCELLED"}
 
 
@@ -58,7 +58,7 @@ def status_of(order: Order) -> str:
 
 
 def reference(order: Order, *, echo: bool) -> str:
-    """The client's own number comes back, it is hoped (unconfirmed); without one the gateway makes a text of its own."""
+    """The client's own number, which is hoped to come back (unconfirmed); without one a text of the gateway's own."""
     if echo and order.tag:
         return order.tag
     return f"STAPI{date_of(day_of(order.arrived)):%Y%m%d}{order.number % 10**7:07d}"
