@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ordo_cli.cli import door
+from ordo_cli.cli.front import write_out
 from ordo_cli.domain.errors import Invalid
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ def sandbox(
     from ordo_cli.sandbox.faults import CALLS, KINDS
 
     if list_faults:
-        for kind, what in KINDS.items():
-            door.say(f"{kind:<20}{what}")
-        door.say(f"a rule: BROKER[/USER]:CALL:KIND[=VALUE][@P%][xN]; calls: {' '.join(CALLS)}, or *")
+        lines = [f"{kind:<20}{what}" for kind, what in KINDS.items()]
+        lines.append(f"a rule: BROKER[/USER]:CALL:KIND[=VALUE][@P%][xN]; calls: {' '.join(CALLS)}, or *")
+        write_out("\n".join(lines) + "\n")
         return
     from ordo_cli.sandbox.sandbox import Settings
 

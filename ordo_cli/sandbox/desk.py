@@ -34,6 +34,7 @@ class Desk:
         self.accounts = list(accounts)
         self.floor = floor
         self.clock = clock
+        self.tell = tell
         self.chance = chance.of(f"desk/{broker}")
         self.telephone = Telephone(self.chance, tell)
         self.sessions = Sessions()

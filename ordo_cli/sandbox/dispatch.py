@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from traceback import format_exc
+
 from ordo_cli.domain.values import replace
 from ordo_cli.sandbox.desk import Desk
 from ordo_cli.sandbox.faults import Faults, Kind, Trouble
@@ -59,7 +61,10 @@ class Counter:
 
     def _whose(self, request: Request) -> str | None:
         session = self.gateway.session_of(self.desk, request)
-        account = session.account if session is not None else self.gateway.claimant(self.desk, request)
+        try:
+            account = session.account if session is not None else self.gateway.claimant(self.desk, request)
+        except Unreadable:
+            return None
         return None if account is None else account.user
 
     async def _wait(self, trouble: Trouble, kind: Kind) -> None:
@@ -100,6 +105,9 @@ class Counter:
             return route.answer(Call(desk, request, parts, trouble, received, session))
         except Unreadable:
             return gateway.fail(400)
+        except Exception:  # a bug of this gateway: it may have done half, which is what a broker's 500 means too
+            desk.tell(f"{desk.broker} failed at {request.method} {request.path}:\n{format_exc()}")
+            return gateway.fail(500)
 
 
 def _when(reply: Reply) -> Reply:

@@ -277,4 +277,20 @@ def test_the_command_lists_its_faults() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ordo_cli", "sandbox", "--list-faults"], cwd=ROOT, capture_output=True, text=True
     )
-    assert "accept-then-drop" in done.stderr
+    assert "accept-then-drop" in done.stdout
+
+
+async def test_a_bug_of_a_gateway_is_told_and_answered_as_a_failure(running: Running) -> None:
+    kite = await Kite(running).log_in()
+    running.sandbox.floor.close()  # as good as any bug
+    answer = await kite.call("GET", "/orders")
+    assert (answer.status_code, answer.json()["error_type"]) == (500, "GeneralException")
+    assert any("zerodha failed at GET /orders" in line for line in running.told)
+    running.sandbox.floor.reset()
+
+
+async def test_a_form_that_is_no_text_is_a_bad_request(running: Running) -> None:
+    url = running.url("zerodha", "/session/token")
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await running.http.post(url, content=b"api_key=\xff\xfe", headers=headers)
+    assert (answer.status_code, answer.json()["error_type"]) == (400, "InputException")
