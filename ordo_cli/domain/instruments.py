@@ -6,6 +6,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.money import shown
@@ -109,20 +110,33 @@ def contract_of(instrument: InstrumentId) -> Contract:
             f"{shown(instrument.symbol)} is not a contract of {instrument.exchange}",
             hint="futures read NIFTY28MAR24FUT, options NIFTY28MAR2420800CE",
         )
-    part = match.groupdict()
-    try:
-        expiry = date(2000 + int(part["year"]), MONTHS.index(part["month"]) + 1, int(part["day"]))
-    except ValueError:
-        raise Invalid(f"{shown(instrument.symbol)} names a day that is not in the calendar") from None
-    if part.get("right") is None:
-        return Contract(part["base"], expiry)
-    return Contract(part["base"], expiry, Decimal(part["strike"]), Right(part["right"]))
+    base, *day = match.group("base", "day", "month", "year")
+    expiry = _day_of(*day)
+    if expiry is None:
+        raise Invalid(f"{shown(instrument.symbol)} names a day that is not in the calendar")
+    if match.re.groups == 4:
+        return Contract(base, expiry)
+    return Contract(base, expiry, Decimal(match["strike"]), Right(match["right"]))
 
 
 def symbol_of(contract: Contract) -> str:
     """The symbol that spells this contract: the inverse of `contract_of`."""
-    expiry = f"{contract.expiry:%d}{MONTHS[contract.expiry.month - 1]}{contract.expiry:%y}"
+    expiry = _text_of(contract.expiry)
     if contract.strike is None or contract.right is None:
         return f"{contract.base}{expiry}FUT"
     strike = format(contract.strike, "f")
     return f"{contract.base}{expiry}{strike.rstrip('0').rstrip('.') if '.' in strike else strike}{contract.right}"
+
+
+@lru_cache(maxsize=1024)  # a master has 100,000 contracts and a hundred expiries
+def _text_of(expiry: date) -> str:
+    return f"{expiry:%d}{MONTHS[expiry.month - 1]}{expiry:%y}"
+
+
+@lru_cache(maxsize=1024)
+def _day_of(day: str, month: str, year: str) -> date | None:
+    """The day that is spelled so, or None when it is not in the calendar."""
+    try:
+        return date(2000 + int(year), MONTHS.index(month) + 1, int(day))
+    except ValueError:
+        return None
