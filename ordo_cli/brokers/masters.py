@@ -59,7 +59,8 @@ class MasterSource:
     parse: Callable[[str, Iterable[str]], Iterator[Listing | Row]]
     """The listings in the lines of a file, named as in `files`, as objects or as plain rows.
 
-    A line that cannot be read is left out, never guessed; one that breaks the file's own promise about its columns raises ValueError, and the whole file is not taken."""
+    A line that cannot be read is left out, never guessed; one that breaks the file's own promise about its columns
+    raises ValueError, and the whole file is not taken."""
     headers: Callable[[Mapping[str, str], Mapping[str, str]], Mapping[str, str]] = lambda credentials, token: {}
     """What a `secret` file is asked for with, made of the account's credentials and its session's token."""
 
