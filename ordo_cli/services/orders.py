@@ -19,7 +19,7 @@ from ordo_cli.domain.orders import OrderIntent, OrderType, Side
 from ordo_cli.domain.portfolio import Position
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, replace
-from ordo_cli.services import cancelling, planning, presses, reconcile, reducing, startup
+from ordo_cli.services import cancelling, drafting, planning, presses, reconcile, reducing, startup
 from ordo_cli.services.planning import OnPartial, PlaceRequest, Preview
 from ordo_cli.services.sending import Errand, Watch, send
 
@@ -81,15 +81,15 @@ async def place(
         return await _again(desk, before, watch, follow)
     if request.purpose is Purpose.ENTRY:
         planning.require_room(desk)
-    plan = await planning.preview(desk, request)
     try:
+        plan = await planning.preview(desk, request)
         planning.refuse_whole(plan)
     except LimitExceeded as error:
         await desk.store.audit.append("risk", {"code": error.reason, "message": error.message, "key": key}, {})
         raise
     windows = None if request.allow_duplicate or request.purpose is Purpose.CLOSE else planning.windows(desk, plan)
     desk.failpoint("planned")
-    fan_out = await _written_down(desk, planning.draft(desk, plan, key, fingerprint), windows)
+    fan_out = await _written_down(desk, drafting.draft(desk, plan, key, fingerprint), windows)
     desk.failpoint("opened")
     show(fan_out)
     if fan_out.replayed:
@@ -214,7 +214,10 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
     async def carry(leg: Leg) -> Leg:
         proposal = proposals[leg.account]
         whole = fan_out.intent
-        intent = whole if leg.quantity == whole.quantity else replace(whole, quantity=leg.quantity)
+        intent = whole if leg.quantity == whole.quantity else planning.share(whole, leg.quantity)
+        value = proposal.value
+        if value is not None and leg.quantity != proposal.quantity:  # a slice counts for what it is worth itself
+            value = value * leg.quantity / proposal.quantity
         errand = Errand(
             leg=leg,
             intent=intent,
@@ -223,7 +226,7 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
             stamps=proposal.stamps,
             deadline=deadline,
             day=plan.day,
-            value=proposal.value,
+            value=value,
             limits=proposal.limits,
             unless=partial(reducing.require_room, desk, leg, intent) if leg.purpose is Purpose.CLOSE else None,
         )
