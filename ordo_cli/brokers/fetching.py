@@ -25,6 +25,7 @@ from ordo_cli.domain.values import dataclass
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/(?:([0-9]{1,15})|\*)", re.ASCII)
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})  # a download changes nothing, so that it may be asked for again
 _GZIP = b"\x1f\x8b"
+DAMAGE = (OSError, EOFError, zlib.error)  # what unpacking raises
 LAYERS = 2  # a packed file that was packed once more on its way
 
 
@@ -196,7 +197,7 @@ async def _received(
     came = have
     with _private(place.part, "ab" if have else "wb") as file:
         told(came, total)
-        async for piece in response.aiter_raw(1 << 16):
+        async for piece in response.aiter_raw():
             came += len(piece)
             if came > bounds.wire:
                 place.forget_part()
@@ -244,10 +245,13 @@ def lines_of(path: str, bounds: Bounds = USUAL) -> Iterator[Iterator[str]]:
     """The lines of a file that may be packed. Reading raises ValueError for one that is damaged or too large."""
     with open(path, "rb") as file:
         stream: Any = file
-        for _ in range(LAYERS):
-            if stream.peek(2)[:2] != _GZIP:
-                break
-            stream = io.BufferedReader(cast(io.RawIOBase, GzipFile(fileobj=stream)), 1 << 18)
+        try:
+            for _ in range(LAYERS):
+                if stream.peek(2)[:2] != _GZIP:
+                    break
+                stream = io.BufferedReader(cast(io.RawIOBase, GzipFile(fileobj=stream, mode="rb")), 1 << 18)
+        except DAMAGE as error:
+            raise ValueError(f"the packed file is damaged: {error}") from error
         text = io.TextIOWrapper(io.BufferedReader(_Bounded(stream, bounds.plain), 1 << 18), "utf-8-sig", "replace")
         yield _read(text)
 
@@ -255,7 +259,7 @@ def lines_of(path: str, bounds: Bounds = USUAL) -> Iterator[Iterator[str]]:
 def _read(text: IO[str]) -> Iterator[str]:
     try:
         yield from text
-    except (OSError, EOFError, zlib.error) as error:
+    except DAMAGE as error:
         raise ValueError(f"the packed file is damaged: {error}") from error
 
 

@@ -92,7 +92,7 @@ class Builder:
             base, _, order = dated or ("", 0, "")
         good = good and (tick in self._sound or self._is_price(tick)) and lot > 0 and (freeze is None or freeze > 0)
         good = good and not (low and not self._is_price(low)) and not (high and not self._is_price(high))
-        if not good or not code:
+        if not good or not code or not tick.strip("0."):
             self.left_out += 1
             return
         if kind == SHARE:

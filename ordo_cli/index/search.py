@@ -55,10 +55,7 @@ def beginning(index: Index, word: str, limit: int = 200) -> list[str]:
     only, found = EXCHANGES.index(exchange), []
     kinds, exchanges, firsts = index.column("kinds", "B"), index.column("exchanges", "B"), index.column("firsts", "I")
     for base in _bases_beginning(index, symbol):
-        rows = range(firsts[base], firsts[base + 1])
-        if not symbol.startswith(index.row(rows[0])[ID].partition(":")[2][:1]) and symbol:
-            continue
-        for number in rows:
+        for number in range(firsts[base], firsts[base + 1]):
             if exchanges[number] != only:
                 continue
             name = index.row(number)[ID]

@@ -3,6 +3,7 @@
 from ordo_cli.schemas.audit import AuditRow, audit_row
 from ordo_cli.schemas.base import Problem, failures
 from ordo_cli.schemas.fanouts import FanOut, Leg, Order, fan_out, fan_out_text, fan_outs, leg, order
+from ordo_cli.schemas.instruments import InstrumentList, SyncedList, synced
 from ordo_cli.schemas.kill import KillState, Pressed, Switch, kill_state, pressed, switch
 from ordo_cli.schemas.operations import (
     CancelledOut,
@@ -44,6 +45,7 @@ __all__ = [
     "FundsRow",
     "HoldingRow",
     "Instrument",
+    "InstrumentList",
     "KillState",
     "Leg",
     "Login",
@@ -59,6 +61,7 @@ __all__ = [
     "Status",
     "Sweep",
     "Switch",
+    "SyncedList",
     "TradeRow",
     "account",
     "account_shown",
@@ -88,6 +91,7 @@ __all__ = [
     "step",
     "sweep",
     "switch",
+    "synced",
     "token",
     "token_made",
     "trade_row",

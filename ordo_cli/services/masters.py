@@ -93,6 +93,14 @@ def ages(desk: Desk, accounts: Sequence[Account]) -> list[Age]:
     return found
 
 
+def whole(desk: Desk, name: str) -> bool:
+    """Whether every byte of a list's index is as it was written."""
+    from ordo_cli.index.reading import open_index
+
+    index = open_index(os.path.join(desk.home.instruments, name + ENDING))
+    return index is not None and index.whole()
+
+
 async def sync(
     desk: Desk,
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial
@@ -232,18 +232,38 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
         )
         return await send(desk, errand, room, watch)
 
+    async def carry_each(slices: Sequence[Leg]) -> list[Leg]:
+        """The orders of one account, one after the other: it has one writer at a time anyway."""
+        done: list[Leg] = []
+        cancelled: asyncio.CancelledError | None = None
+        for leg in slices:
+            try:
+                done.append(await carry(leg))
+            except OrdoError:  # that leg's own, and the journal knows of it; the others do not share its fate
+                continue
+            except asyncio.CancelledError as error:
+                if not desk.stopping.is_set():
+                    raise
+                cancelled = error  # the user stops: those after it are refused at once, and written down as that
+        if cancelled is not None:
+            raise cancelled
+        return done
+
     now = desk.clock.now()
     for leg in fan_out.legs:
         if leg.submission is not Submission.PLANNED:
             desk.meter.leg(leg, now, now)
     loop = asyncio.get_running_loop()  # begun at once: each comes to its claim without waiting for anything
     planned = [leg for leg in fan_out.legs if leg.submission is Submission.PLANNED]
-    tasks = [asyncio.Task(carry(leg), loop=loop, eager_start=True) for leg in planned]
+    of_account: dict[AccountId, list[Leg]] = {}
+    for leg in planned:
+        of_account.setdefault(leg.account, []).append(leg)
+    tasks = [asyncio.Task(carry_each(legs), loop=loop, eager_start=True) for legs in of_account.values()]
     sent = {leg.id: leg for leg in await _finish(desk, tasks)}
     return replace(fan_out, legs=tuple(sent.get(leg.id, leg) for leg in fan_out.legs))
 
 
-async def _finish(desk: Desk, tasks: list[asyncio.Task[Leg]]) -> list[Leg]:
+async def _finish(desk: Desk, tasks: list[asyncio.Task[list[Leg]]]) -> list[Leg]:
     """Wait for all legs; after the first Ctrl-C for those on the wire, and not longer than the grace."""
     try:
         await desk.stopping.or_done(*tasks)
@@ -259,7 +279,7 @@ async def _finish(desk: Desk, tasks: list[asyncio.Task[Leg]]) -> list[Leg]:
         error = task.exception()
         if error is not None and not isinstance(error, OrdoError):
             raise error
-    return [task.result() for task in done if task.exception() is None]
+    return [leg for task in done if task.exception() is None for leg in task.result()]
 
 
 def _patience(desk: Desk, intent: OrderIntent) -> float:

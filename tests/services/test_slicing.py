@@ -121,10 +121,10 @@ async def test_each_slice_counts_in_the_day_for_what_it_is_worth_itself(desk: De
 @pytest.mark.parametrize("limit", ["day_orders_max", "open_orders_max"])
 async def test_limits_on_orders_count_every_slice(desk: Desk, frozen: Frozen, limit: str) -> None:
     alice = await frozen("alice")
-    limits(desk, **{limit: 2})
+    limits(desk, None, **{limit: 2})
     assert await refusal(desk, asking(275)) == limit.upper()
     assert alice.book == []
-    limits(desk, **{limit: 3})
+    limits(desk, None, **{limit: 3})
     assert len((await orders.place(desk, asking(275))).legs) == 3
 
 
