@@ -54,7 +54,7 @@ class InstrumentId:
         if not SYMBOL.fullmatch(self.symbol):
             raise Invalid(f"symbol {shown(self.symbol)} has characters that no exchange uses")
         if self.exchange not in CASH:
-            contract_of(self)
+            _parts_of(self)
 
     def __str__(self) -> str:
         return f"{self.exchange}:{self.symbol}"
@@ -99,24 +99,30 @@ def parse_instrument(text: str) -> InstrumentId:
 def kind_of(instrument: InstrumentId) -> Kind:
     if instrument.exchange in CASH:
         return Kind.EQUITY
-    return Kind.FUTURE if contract_of(instrument).right is None else Kind.OPTION
+    return Kind.FUTURE if instrument.symbol.endswith("FUT") else Kind.OPTION  # as its grammar has it, and no other way
 
 
 def contract_of(instrument: InstrumentId) -> Contract:
     """The expiry, strike and right that a derivative's symbol spells. Raises Invalid when it spells none."""
-    match = _OPTION.fullmatch(instrument.symbol) or _FUTURE.fullmatch(instrument.symbol)
+    match, expiry = _parts_of(instrument)
+    if match.re.groups == 4:
+        return Contract(match["base"], expiry)
+    return Contract(match["base"], expiry, Decimal(match["strike"]), Right(match["right"]))
+
+
+def _parts_of(instrument: InstrumentId) -> tuple[re.Match[str], date]:
+    """The parts of a derivative's symbol, and its expiry. Raises Invalid as `contract_of` does."""
+    symbol = instrument.symbol
+    match = _FUTURE.fullmatch(symbol) if symbol.endswith("FUT") else _OPTION.fullmatch(symbol)
     if match is None:
         raise Invalid(
             f"{shown(instrument.symbol)} is not a contract of {instrument.exchange}",
             hint="futures read NIFTY28MAR24FUT, options NIFTY28MAR2420800CE",
         )
-    base, *day = match.group("base", "day", "month", "year")
-    expiry = _day_of(*day)
+    expiry = _day_of(*match.group("day", "month", "year"))
     if expiry is None:
         raise Invalid(f"{shown(instrument.symbol)} names a day that is not in the calendar")
-    if match.re.groups == 4:
-        return Contract(base, expiry)
-    return Contract(base, expiry, Decimal(match["strike"]), Right(match["right"]))
+    return match, expiry
 
 
 def symbol_of(contract: Contract) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from itertools import accumulate, pairwise
 from sys import byteorder
+from typing import Final
 from zlib import crc32
 
 from ordo_cli.index.layout import (
@@ -35,12 +36,22 @@ _SQUEEZED = re.compile(r"[^A-Z0-9]+", re.ASCII)
 _PLACE = {name: at for at, name in enumerate(EXCHANGES)}
 _RIGHTS = {"CE": CALL, "PE": PUT}
 LAST_OF_CASH = EXCHANGES.index("BSE")
+_CASH = {"NSE:": 0, "BSE:": 1}
+LONGEST_NAME = 44
 
-Facts = tuple[str, bytes, int, int, int, int, int, int]
-"""Of one row: how it is ordered, its record, its strike, its kind, the place of its exchange, and the check sums of
-name, code and number, 32 bits to the left."""
-Dated = tuple[str, int, str]
-"""What all contracts of one expiry share: base, ordinal of the expiry, and how they are ordered."""
+Facts = tuple[str, int, int, bytes, int, int, int, int]
+"""Of one row: how it is ordered (base, kind, expiry, exchange), its strike, its kind, its record, the place of its
+exchange, and the check sums of name, code and number, 32 bits to the left."""
+ORDER: Final = 0
+STRIKE: Final = 1
+KIND: Final = 2
+RECORD: Final = 3
+PLACE: Final = 4
+BY_NAME: Final = 5
+BY_CODE: Final = 6
+BY_TOKEN: Final = 7
+Dated = tuple[str, str, int]
+"""What all contracts of one expiry share: base, how they are ordered, and the place of their exchange."""
 
 
 class Builder:
@@ -50,7 +61,7 @@ class Builder:
         self._rows: list[Facts] = []
         self._names: dict[str, str] = {}  # of a base: what the search knows it by besides its symbol
         self._expiries: dict[str, int] = {}  # by what the order of a row begins with
-        self._dated: dict[str, Dated | None] = {}
+        self._dated: tuple[dict[str, Dated], dict[str, Dated]] = {}, {}  # of futures, and of options
         self._sound: set[str] = set()  # prices that are prices
         self.left_out = 0
 
@@ -76,22 +87,21 @@ class Builder:
 
         Called 150,000 times in a row, so what rows share is worked out once and looked up after that.
         """
-        exchange, _, symbol = instrument.partition(":")
-        place = _PLACE.get(exchange, -1)
-        kind = SHARE
-        if 0 <= place <= LAST_OF_CASH:
-            base, order, strike = symbol, f"{symbol}\0{place}", 0
-            good = _SYMBOL.fullmatch(symbol) is not None
+        kind = _RIGHTS.get(instrument[-2:], FUTURE)
+        if instrument[:4] in _CASH:
+            kind, base, strike, place = SHARE, instrument[4:], 0, _CASH[instrument[:4]]
+            order, good = f"{base}\x000{place}", _SYMBOL.fullmatch(base) is not None
         else:
-            kind = _RIGHTS.get(symbol[-2:], FUTURE)
-            head = symbol[:-3] if kind == FUTURE else symbol[:-2].rstrip("0123456789.")
-            spelled = "" if kind == FUTURE else symbol[len(head) + 2 : -2]
-            dated = self._of_date(exchange, head if kind == FUTURE else symbol[: len(head) + 2], place, kind)
-            strike = 0 if kind == FUTURE else _units(spelled)
-            good = dated is not None and strike >= 0 and len(symbol) <= 40 and (kind != FUTURE or symbol[-3:] == "FUT")
-            base, _, order = dated or ("", 0, "")
-        good = good and (tick in self._sound or self._is_price(tick)) and lot > 0 and (freeze is None or freeze > 0)
-        good = good and not (low and not self._is_price(low)) and not (high and not self._is_price(high))
+            # `NFO:NIFTY24NOV26` and what is behind it: the first is the same for all contracts of an expiry.
+            cut = len(instrument) - 3 if kind == FUTURE else len(instrument[:-2].rstrip("0123456789.")) + 2
+            dated = self._dated[kind != FUTURE].get(instrument[:cut]) or self._of_date(instrument[:cut], kind)
+            strike = (0 if instrument[cut:] == "FUT" else -1) if kind == FUTURE else _units(instrument[cut:-2])
+            good = dated is not None and strike >= 0 and len(instrument) <= LONGEST_NAME
+            base, order, place = dated or ("", "", 0)
+        sound = self._sound
+        good = good and (tick in sound or self._is_price(tick)) and lot > 0 and (freeze is None or freeze > 0)
+        if low or high:
+            good = good and not (low and not self._is_price(low)) and not (high and not self._is_price(high))
         if not good or not code or not tick.strip("0."):
             self.left_out += 1
             return
@@ -99,7 +109,7 @@ class Builder:
             self._names[base] = f"{name}\t{isin or ''}"
         elif base not in self._names:
             self._names[base] = name
-        if not f"{name}{code}{token}{segment}{isin}".isprintable():
+        if not (name + code + token + segment + (isin or "")).isprintable():
             name, code, token, segment = (each.translate(_TO_SPACE) for each in (name, code, token, segment))
             isin = isin and isin.translate(_TO_SPACE)
         extra = ""
@@ -111,10 +121,10 @@ class Builder:
         )
         self._rows.append(
             (
-                f"{order}{strike:014d}{kind}\0{record}",
-                record.encode("utf-8", "replace"),
+                order,
                 strike,
                 kind,
+                record.encode("utf-8", "replace"),
                 place,
                 crc32(instrument.encode()) << 32,
                 crc32(code.encode("utf-8", "replace")) << 32,
@@ -131,8 +141,7 @@ class Builder:
         self._rows.sort()
         rows = _without_repetitions(self._rows)
         sections, ambiguous = _columns(rows)
-        ordinals = [0 if row[3] == SHARE else self._expiries[row[0][: row[0].index("\0") + 10]] for row in rows]
-        sections["expiries"] = _packed(array("I", ordinals))
+        sections["expiries"] = _packed(array("I", [self._expiries.get(row[ORDER], 0) for row in rows]))
         sections["bases"], sections["lines"], sections["firsts"] = _bases(rows, self._names)
         return _file(sections, rows=len(rows), day=day, left_out=self.left_out, ambiguous=ambiguous)
 
@@ -146,19 +155,18 @@ class Builder:
             self._sound.add(text)
         return True
 
-    def _of_date(self, exchange: str, head: str, place: int, kind: int) -> Dated | None:
-        """What `NIFTY24NOV26` says; None when it is against the grammar, or its day not in the calendar."""
-        key = f"{place}{min(kind, 2)}{head}"
-        if key in self._dated:
-            return self._dated[key]
-        match = _DATED.fullmatch(head) if place > LAST_OF_CASH else None
+    def _of_date(self, head: str, kind: int) -> Dated | None:
+        """What `NFO:NIFTY24NOV26` says; None when it is against the grammar, or its day not in the calendar."""
+        exchange, _, spelled = head.partition(":")
+        place = _PLACE.get(exchange, -1)
+        match = _DATED.fullmatch(spelled) if place > LAST_OF_CASH else None
         expiry = _ordinal(match[2]) if match else 0
-        found = None
-        if match and expiry:
-            order = f"{match[1]}\0{min(kind, 2)}{expiry:07d}{place}"
-            self._expiries[order] = expiry
-            found = match[1], expiry, order
-        self._dated[key] = found
+        if match is None or not expiry:
+            return None
+        order = f"{match[1]}\0{min(kind, 2)}{expiry:07d}{place}"
+        self._expiries[order] = expiry
+        found = match[1], order, place
+        self._dated[kind != FUTURE][head] = found
         return found
 
 
@@ -183,23 +191,23 @@ def _without_repetitions(rows: list[Facts]) -> list[Facts]:
     """Rows in order, without those that say again what the one before them says."""
     kept = rows[:1]
     for row in rows[1:]:
-        if row[1] != kept[-1][1]:
+        if row[RECORD] != kept[-1][RECORD]:
             kept.append(row)
     return kept
 
 
 def _name(row: Facts) -> bytes:
-    return row[1][: row[1].index(b"\t")]
+    return row[RECORD][: row[RECORD].index(b"\t")]
 
 
 def _columns(rows: list[Facts]) -> tuple[dict[str, bytes], int]:
-    records = [crc32(row[1]).to_bytes(4, "little") + row[1] for row in rows]
+    records = [crc32(row[RECORD]).to_bytes(4, "little") + row[RECORD] for row in rows]
     ends = list(accumulate(map(len, records)))
     if ends[-1] >= LONGEST:
         raise Broken("it is larger than 4 GB")
-    names = sorted([row[5] | number for number, row in enumerate(rows)])
-    codes = sorted([row[6] | number for number, row in enumerate(rows)])
-    tokens = sorted([row[7] | number for number, row in enumerate(rows) if row[7] >= 0])
+    names = sorted([row[BY_NAME] | number for number, row in enumerate(rows)])
+    codes = sorted([row[BY_CODE] | number for number, row in enumerate(rows)])
+    tokens = sorted([row[BY_TOKEN] | number for number, row in enumerate(rows) if row[BY_TOKEN] >= 0])
     ambiguous = sum(
         _name(rows[one & 0xFFFFFFFF]) == _name(rows[other & 0xFFFFFFFF])
         for one, other in pairwise(names)
@@ -211,20 +219,22 @@ def _columns(rows: list[Facts]) -> tuple[dict[str, bytes], int]:
         "by_id": _packed(array("Q", names)),
         "by_code": _packed(array("Q", codes)),
         "by_token": _packed(array("Q", tokens)),
-        "strikes": _packed(array("Q", [row[2] for row in rows])),
-        "kinds": bytes([row[3] for row in rows]),
-        "exchanges": bytes([row[4] for row in rows]),
+        "strikes": _packed(array("Q", [row[STRIKE] for row in rows])),
+        "kinds": bytes([row[KIND] for row in rows]),
+        "exchanges": bytes([row[PLACE] for row in rows]),
     }, ambiguous
 
 
 def _bases(rows: list[Facts], names: Mapping[str, str]) -> tuple[bytes, bytes, bytes]:
     """A line for each base: its letters and digits, the words of its name, its ISIN; and where its rows begin."""
-    text, lines, firsts, before, at = [], array("I"), array("I"), None, 0
+    text, lines, firsts, before, at, base = [], array("I"), array("I"), "", 0, ""
     for number, row in enumerate(rows):
-        base = row[0][: row[0].index("\0")]
-        if base == before:
+        if row[ORDER] == before:
             continue
-        before = base
+        before, last = row[ORDER], base
+        base = before[: before.index("\0")]
+        if base == last:
+            continue
         name, _, isin = names[base].partition("\t")
         words = _SQUEEZED.sub(" ", name.upper()).strip()
         line = f"\n{_SQUEEZED.sub('', base)}\t {words}\t{isin.upper()}".encode("ascii", "replace")
