@@ -110,7 +110,8 @@ def _folders(home: Home) -> Iterator[Verdict]:
 
 def _files(home: Home) -> Iterator[Verdict]:
     found = [home.config_file, home.database]
-    for folder in dict.fromkeys((home.config, home.data, home.run, os.path.join(home.run, "armed.d"), home.logs)):
+    armed = os.path.join(home.run, "armed.d")
+    for folder in dict.fromkeys((home.config, home.data, home.run, armed, home.instruments, home.logs)):
         if os.path.isdir(folder):
             found += [entry.path for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
     yield _closed("files", [path for path in dict.fromkeys(found) if os.path.exists(path)], "600")
