@@ -1,0 +1,76 @@
+"""Fyers, API v3: shares and derivatives at NSE and BSE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools
+from ordo_cli.brokers.fyers.codes import ORDERABLE, PRODUCTS, TYPES, VALIDITIES
+from ordo_cli.brokers.fyers.notes import NOTES
+from ordo_cli.brokers.masters import Listing, MasterFile, MasterSource
+from ordo_cli.domain.accounts import Account, BrokerName
+from ordo_cli.domain.fanouts import Mode
+
+__all__ = ["SPEC"]
+
+
+def capabilities(account: Account) -> Capabilities:
+    """What is confirmed and can be counted in units."""
+    return Capabilities(
+        exchanges=ORDERABLE,
+        types=TYPES.words,
+        products=PRODUCTS.words,
+        validities=VALIDITIES.words,
+        after_market=True,
+        disclosed=True,
+    )
+
+
+def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> AbstractAsyncContextManager[Broker]:
+    """Open the line of one account."""
+    from ordo_cli.brokers.fyers.broker import connect  # httpx, tens of ms that asking what Fyers can do need not pay
+
+    return connect(account, credentials, tools)
+
+
+def login(account: Account) -> Login:
+    from ordo_cli.brokers.fyers.login import FyersLogin  # httpx, as above
+
+    return FyersLogin()
+
+
+def check_account(account: Account) -> None:
+    """Raises Invalid for an address or a way out that cannot be used."""
+    from ordo_cli.brokers.opening import check_account  # httpx, as above
+
+    check_account(account)
+
+
+def files(account: Account) -> Sequence[MasterFile]:
+    from ordo_cli.brokers.fyers.master import files  # only where a master is fetched
+
+    return files(account)
+
+
+def parse(name: str, lines: Iterable[str]) -> Iterator[Listing]:
+    from ordo_cli.brokers.fyers.master import parse  # as above
+
+    return parse(name, lines)
+
+
+SPEC = BrokerSpec(
+    name=BrokerName("fyers"),
+    title="Fyers (API v3)",
+    mode=Mode.LIVE,
+    credentials=("app_id", "app_secret", "redirect_uri"),
+    capabilities=capabilities,
+    # 10 a second: confirmed (DOC, KB). 200 a minute are for all calls together (confirmed); 50 of them are left to
+    # reads, for going above three times costs the day. 10,000 a day: unconfirmed, and the stricter of two figures.
+    rates=RateLimits(per_second=10, kept_for_cancels=2, per_minute=150, per_day=10_000),
+    connect=connect,
+    check_account=check_account,
+    login=login,
+    master=MasterSource(files, parse),
+    notes=NOTES,
+)
