@@ -48,6 +48,7 @@ TOPICS = (
             ("account", "ordo_cli.cli.account", "app", "Add, list, show, edit and remove accounts"),
             ("broker", "ordo_cli.cli.broker", "app", "What each broker can do"),
             ("serve", "ordo_cli.cli.serve", "serve", "The same operations over HTTP"),
+            ("sandbox", "ordo_cli.cli.sandbox", "sandbox", "Brokers' own protocols on this machine, to try things on"),
             ("token", "ordo_cli.cli.token", "app", "Make, list and revoke tokens for the HTTP API"),
             ("remote", "ordo_cli.cli.remote.tokens", "app", "Keep the token of a server in the keyring"),
             ("config", "ordo_cli.cli.config", "app", "Show and set the configuration"),

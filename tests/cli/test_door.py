@@ -230,10 +230,6 @@ def test_the_front_page_has_an_example_first_and_every_command() -> None:
     assert "\x1b[1m" in front.front(colour=True)
 
 
-def test_commands_of_later_releases_are_not_promised() -> None:
-    assert not {"sandbox"} & set(tree.entries())
-
-
 @pytest.mark.parametrize("topic", TOPICS)
 def test_every_topic_begins_with_what_it_is_and_an_example(topic: str, cli: Run) -> None:
     said = cli("help", topic)

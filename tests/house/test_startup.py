@@ -59,6 +59,7 @@ def loaded(home: Path, *words: str, **more: str) -> set[str]:
         ("buy", "--help"),
         ("kill", "--help"),
         ("serve", "--help"),
+        ("sandbox", "--help"),
         ("no-such-command",),
     ],
     ids=" ".join,
