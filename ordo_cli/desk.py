@@ -12,6 +12,7 @@ from typing import Any
 
 from ordo_cli import brokers, log
 from ordo_cli.brokers.base import Broker, BrokerSpec, Tools
+from ordo_cli.brokers.indexed import Masters
 from ordo_cli.cache import Cache, Channels, channel_of, open_cache
 from ordo_cli.config import Config, load
 from ordo_cli.domain.accounts import Account, AccountId
@@ -31,7 +32,7 @@ from ordo_cli.spill import Spill
 from ordo_cli.store.store import Store, open_store
 
 FindSpec = Callable[[str], BrokerSpec]
-FindTools = Callable[[str], Tools]
+FindTools = Callable[[Account], Tools]
 
 
 class Stop(asyncio.Event):
@@ -110,7 +111,7 @@ class Lines:
 
     def tools(self, account: Account) -> Tools:
         """What the account's adapter may use, without a session."""
-        return self._tools(account.broker)
+        return self._tools(account)
 
     async def _connect(self, account: Account, kept: KeptSession | None) -> Broker:
         session = await self._sessions.opened(kept) if kept is not None else None
@@ -211,8 +212,11 @@ async def open_desk(
             store.database.on_commit(meter.commit)
         secrets = Secrets(home, config, disk, chance)
 
-        def tools(name: str) -> Tools:
-            return Tools(clock, chance, Path(home.data), config.read_timeout, config.brokers.get(name, {}))
+        masters = Masters(home.instruments)
+
+        def tools(account: Account) -> Tools:
+            made = Tools(clock, chance, Path(home.data), config.read_timeout, config.brokers.get(account.broker, {}))
+            return made if find(account.broker).master is None else replace(made, master=masters.of(account))
 
         sessions = Sessions(store.sessions, secrets, store.install.id, locks=locks, clock=clock, chance=chance)
         lines = Lines(find, secrets, sessions, tools, await stack.enter_async_context(AsyncExitStack()))

@@ -23,10 +23,11 @@ from ordo_cli.brokers.base import (
     RateLimits,
     Tools,
 )
+from ordo_cli.brokers.masters import MasterSource
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName
 from ordo_cli.domain.errors import NoAnswer, NotFound, Rejected, Unreachable
 from ordo_cli.domain.fanouts import Mode
-from ordo_cli.domain.instruments import Exchange, Instrument, InstrumentId, Kind, parse_instrument
+from ordo_cli.domain.instruments import Exchange, Instrument, InstrumentId, kind_of, parse_instrument
 from ordo_cli.domain.orders import (
     FINAL,
     BrokerOrderId,
@@ -156,6 +157,7 @@ class ScriptedBroker:
     before_telling: Callable[[], Awaitable[None]] | None = None  # awaited by every read of funds and margins
     log: list[str] = field(default_factory=list)
     before_placing: Callable[[], Awaitable[None]] | None = None
+    facts: dict[str, object] = field(default_factory=dict)  # what it says of every instrument, besides the usual
 
     def receive(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
         """The order arrives, whatever the client hears of it."""
@@ -239,7 +241,8 @@ class ScriptedBroker:
         return {name: Quote(name, price, price, price, price, price, price, price, 0, now) for name in instruments}
 
     async def instrument(self, instrument: InstrumentId) -> Instrument | None:
-        return Instrument(instrument, instrument.symbol, Kind.EQUITY, Decimal("0.05"), freeze_quantity=100_000)
+        usual = Instrument(instrument, instrument.symbol, kind_of(instrument), Decimal("0.05"), freeze_quantity=100_000)
+        return replace(usual, **self.facts)  # type: ignore[arg-type]
 
     async def search(self, text: str, limit: int = 20) -> Sequence[Instrument]:
         return []
@@ -309,6 +312,9 @@ class Firm:
         self.lines: dict[AccountId, ScriptedBroker] = {}
         self.optional: tuple[str, ...] = ()
         self.margins = False  # whether it declares that it tells them
+        self.names = ["acme"]  # the brokers that it stands for, all alike
+        self.master: MasterSource | None = None
+        self.tools: list[Tools] = []  # that lines were opened with
         self.logins: dict[str, ScriptedLogin] = {}
         self.sessions: list[BrokerSession | None] = []  # that lines were opened with
 
@@ -318,16 +324,17 @@ class Firm:
     @asynccontextmanager
     async def connect(self, account: Account, _: Mapping[str, str], tools: Tools) -> AsyncIterator[Broker]:
         self.sessions.append(tools.session)
+        self.tools.append(tools)
         yield self.line(account)
 
     def login(self, account: Account) -> Login | None:
         return self.logins.get(account.id)
 
     def find(self, name: str) -> BrokerSpec:
-        if name != "acme":
+        if name not in self.names:
             raise NotFound(f"there is no broker {name}")
         return BrokerSpec(
-            name=BrokerName("acme"),
+            name=BrokerName(name),
             title="Acme Broking",
             mode=self.mode,
             credentials=(),
@@ -336,6 +343,7 @@ class Firm:
             connect=self.connect,
             optional=self.optional,
             login=self.login,
+            master=self.master,
         )
 
     def tagged(self, account: Account) -> bool:
@@ -343,9 +351,9 @@ class Firm:
 
     def capabilities(self, account: Account) -> Capabilities:
         return Capabilities(
-            exchanges=frozenset({Exchange.NSE}),
+            exchanges=frozenset({Exchange.NSE, Exchange.NFO}),
             types=frozenset(OrderType),
-            products=frozenset({Product.CNC, Product.MIS}),
+            products=frozenset({Product.CNC, Product.MIS, Product.NRML}),
             validities=frozenset(Validity),
             tagged=self.tagged(account),
             margins=self.margins,

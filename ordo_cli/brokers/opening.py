@@ -28,8 +28,13 @@ def address_of(account: Account, usual: str) -> str:
 
 def route_of(account: Account, usual: str) -> Route:
     """The host and the way to it. Raises Invalid for plain http beyond this machine, and for an egress that is none."""
+    return way_to(account, address_of(account, usual))
+
+
+def way_to(account: Account, url: str) -> Route:
+    """The way to what is elsewhere than the account's broker, such as its list of instruments. Raises as `route_of`."""
     address, proxy = _egress(account)
-    return Route(httpx.URL(address_of(account, usual)), local_address=address, proxy=proxy)
+    return Route(httpx.URL(url), local_address=address, proxy=proxy)
 
 
 def line_of(

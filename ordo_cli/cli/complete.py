@@ -91,7 +91,7 @@ def _of_kind(kind: str, word: str) -> "Iterable[tuple[str, str]]":
         accounts, groups = _accounts()
         return _plain(["global", *(f"account:{name}" for name in accounts), *(f"group:{name}" for name in groups)])
     if kind == "instrument":
-        return _plain(_instruments())
+        return _plain(_instruments(word))
     return _plain(kind.split("|")) if "|" in kind else []
 
 
@@ -121,12 +121,29 @@ def _accounts() -> tuple[list[str], list[str]]:
     return [row[0] for row in rows], sorted(groups)
 
 
-def _instruments() -> list[str]:
-    """What was ordered before, newest first, then what the paper exchange lists."""
+def _instruments(word: str) -> list[str]:
+    """What was ordered before, newest first, then what the brokers' lists here have, then the paper exchange's."""
     seen = [
         row[0] for row in _asked("SELECT instrument FROM fanouts GROUP BY instrument ORDER BY max(created_at) DESC")
     ]
-    return list(dict.fromkeys([*seen, *INSTRUMENTS]))
+    return list(dict.fromkeys([*seen, *_listed(word), *INSTRUMENTS]))
+
+
+def _listed(word: str) -> list[str]:
+    """Names of instruments that begin so, from the lists on this machine; a part of them while there are too many."""
+    from ordo_cli.home import find_home
+
+    folder = find_home().instruments
+    if ":" not in word or not os.path.isdir(folder):
+        return []
+    from ordo_cli.index.reading import open_index  # 3 ms, where there is a list
+    from ordo_cli.index.search import beginning
+
+    found: list[str] = []
+    for name in sorted(os.listdir(folder)):
+        index = open_index(os.path.join(folder, name)) if name.endswith(".idx") else None
+        found += beginning(index, word) if index is not None else []
+    return found
 
 
 def _asked(query: str) -> "list[tuple[str, ...]]":

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ordo_cli.cli import door, show
 from ordo_cli.cli.door import Csv, Json
-from ordo_cli.cli.exits import DONE, FAILED, PARTIAL
+from ordo_cli.cli.exits import DONE, FAILED, PARTIAL, exit_code_of_reads
 from ordo_cli.domain.instruments import InstrumentId, parse_instrument
 from ordo_cli.domain.money import parse_price
 
 if TYPE_CHECKING:
+    from ordo_cli.desk import Desk
     from ordo_cli.domain.instruments import Instrument
     from ordo_cli.domain.portfolio import Quote
+    from ordo_cli.services.instruments import Found
+    from ordo_cli.services.masters import Synced
 
 app = typer.Typer(help="Find and show instruments", no_args_is_help=True)
 
@@ -24,7 +27,8 @@ Asked = Annotated[
 ]
 Name = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="EXCHANGE:SYMBOL, e.g. NSE:INFY")]
 QUOTE = ("instrument", "last", "bid", "ask", "open", "high", "low", "previous", "volume", "time")
-FOUND = ("instrument", "name", "kind", "tick", "lot", "isin")
+FOUND = ("instrument", "name", "kind", "tick", "lot", "isin", "brokers")
+SYNCED = ("list", "day", "instruments", "left out", "bytes", "s", "problem")
 
 
 def quote(
@@ -49,6 +53,36 @@ def quote(
     )
 
 
+@app.command("sync", epilog="Example: ordo instrument sync --broker fyers")
+def sync(
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="A", help="Only the list that this account's orders go by")
+    ] = None,
+    broker: Annotated[str | None, typer.Option("--broker", metavar="B", help="Only the lists of this broker")] = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch the brokers' lists of instruments; orders need one of the day."""
+    from ordo_cli.cli.fetching import Fetching
+    from ordo_cli.services import masters
+
+    async def work(desk: Desk) -> list[Synced]:
+        with Fetching() as watch:
+            return await masters.sync(desk, account=account, broker=broker, watch=watch)
+
+    done = door.run(work, reading=True)
+    for each in done:
+        if each.problem is not None:
+            hint = f"\n  {show.cleaned(each.problem.hint)}" if each.problem.hint else ""
+            door.warn(f"{each.name}: {show.cleaned(each.problem.message)}{hint}")
+    door.answer(
+        "instrument sync",
+        _synced_json(done) if as_json else None,
+        as_json=as_json,
+        text=lambda: show.table("", SYNCED, [_synced(each) for each in done]),
+        exit_code=exit_code_of_reads(len(done), [each.problem.code for each in done if each.problem is not None]),
+    )
+
+
 @app.command("search", epilog="Example: ordo instrument search nifty --limit 5")
 def search(
     text: Annotated[str, typer.Argument(help="Part of a symbol or a name")],
@@ -57,16 +91,16 @@ def search(
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """Find instruments by symbol or name."""
+    """Find instruments by symbol or name, and contracts by what they are: nifty 24500 ce nov, reliance fut."""
     from ordo_cli.services import instruments as service
 
     found = door.run(lambda desk: service.search(desk, text, limit, account), reading=True)
-    rows = [(each.id, each.name, each.kind, each.tick, each.lot, each.isin) for each in found]
+    rows = [_found(each) for each in found]
     if len(found) == limit:
         door.say(f"the first {limit}; more with --limit N")
     door.answer(
         "instrument search",
-        [_json(each) for each in found] if as_json else None,
+        [{**_json(each.instrument), "brokers": each.brokers} for each in found] if as_json else None,
         as_json=as_json,
         as_csv=as_csv,
         text=lambda: show.table("", FOUND, rows, as_csv=as_csv) if rows or as_csv else door.say("nothing found"),
@@ -150,7 +184,23 @@ def _quotes_json(found: Mapping[InstrumentId, Quote], names: Sequence[Instrument
     return [schemas.quote(found[name]) for name in names if name in found]
 
 
-def _json(found: Instrument) -> object:
+def _found(found: Found) -> tuple[object, ...]:
+    it = found.instrument
+    return (it.id, it.name, it.kind, it.tick, it.lot, it.isin, found.brokers)
+
+
+def _json(found: Instrument) -> dict[str, Any]:
     from ordo_cli import schemas
 
     return schemas.instrument(found)
+
+
+def _synced(each: Synced) -> tuple[object, ...]:
+    problem = None if each.problem is None else each.problem.message
+    return (each.name, each.day, each.rows or None, each.left_out or None, each.received or None, each.seconds, problem)
+
+
+def _synced_json(done: Sequence[Synced]) -> object:
+    from ordo_cli import schemas  # pydantic, 45 ms; only for --json
+
+    return [schemas.synced(each) for each in done]

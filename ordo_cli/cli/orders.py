@@ -106,9 +106,10 @@ async def _place(operations: Operations, request: PlaceRequest, yes: bool, until
     with Board() as board:
         fan_out = await operations.place(request, board)
         if request.split is not Split.EACH and not fan_out.replayed:
-            sent = {leg.account: leg.quantity for leg in fan_out.legs}
+            sent = {leg.account for leg in fan_out.legs}
             without = [account.id for account in accounts if account.id not in sent]
-            preview.talk_rest(request.intent.quantity - sum(sent.values()), request.intent.quantity, without)
+            rest = request.intent.quantity - sum(leg.quantity for leg in fan_out.legs)
+            preview.talk_rest(rest, request.intent.quantity, without)
         if until is not None:
             fan_out = await operations.wait(fan_out, until, timeout, board)
     return fan_out

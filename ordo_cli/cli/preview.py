@@ -17,6 +17,8 @@ COLUMNS = ("account", "broker", "quantity", "value", "objection")
 def _rows(plan: Preview) -> list[tuple[object, ...]]:
     def objection(each: Any) -> str:
         problem = each.problem(plan.request.confirmed)
+        if problem is None and len(each.slices) > 1:
+            return f"in {len(each.slices)} orders, as it is above the freeze quantity"
         return problem.message if problem else ""
 
     def value(each: Any) -> Any:

@@ -33,6 +33,10 @@ def _print(found: Status) -> None:
         pairs.append(("on the way", f"{found.waiting} legs planned or being sent"))
     paused = ", ".join(f"{account} {instrument}" for account, instrument in found.paused)
     pairs.append(("entries paused", f"{paused} (until the unknown legs are settled)" if paused else "nowhere"))
+    for each in found.lists:
+        day = "is not on this machine" if each.day is None else f"of {each.day:%d %b %Y}"
+        mend = f"; stale, so orders are refused: ordo instrument sync --broker {each.broker}" if each.stale else ""
+        pairs.append((f"instruments of {each.name}", day + mend))
     show.facts("", pairs)
     if found.accounts:
         show.table("", ACCOUNTS, [_account_row(each) for each in found.accounts])

@@ -15,6 +15,7 @@ from ordo_cli.domain.limits import LimitBook, Limits, MarginCheck, SelfCross
 from ordo_cli.domain.money import text_of
 from ordo_cli.domain.orders import OrderIntent, Product, Side
 from ordo_cli.domain.portfolio import Margin, Quote
+from ordo_cli.domain.slicing import MOST_SLICES, slices
 from ordo_cli.domain.values import dataclass
 
 MARKET_MARGIN = Decimal("1.05")  # a market order is valued at the last price and this much
@@ -40,10 +41,17 @@ class Case:
     result: Decimal | None = None  # rupees won or lost today, read only when a limit judges it
     session: Problem | None = None  # what keeps the account from speaking to its broker at all
     margin: Margin | None = None  # None when nobody told and nothing could be estimated
+    sliced: bool = True  # whether it may become several orders: one that is out stays one
+    stale: Problem | None = None  # what is wrong with the list of instruments that the account's broker goes by
 
     @property
     def value(self) -> Decimal | None:
         return value_of(self.intent, self.quote)
+
+    @property
+    def orders(self) -> int:
+        """How many orders it becomes, none above the freeze quantity."""
+        return len(slices(self.intent.quantity, self.instrument)) if self.sliced else 1
 
     def limit(self, name: str) -> str:
         return self.book.where(name, self.account)
@@ -133,7 +141,9 @@ def _logged_in(case: Case) -> Iterator[Objection]:
 
 
 def _known(case: Case) -> Iterator[Objection]:
-    if case.unreadable is not None:
+    if case.stale is not None:
+        yield Objection(case.stale)
+    elif case.unreadable is not None:
         yield Objection(case.unreadable)
     elif case.instrument is None:
         name = case.intent.instrument
@@ -159,8 +169,15 @@ def _quantity(case: Case) -> Iterator[Objection]:
         below = units - units % lot
         nearest = f"the nearest are {below} and {below + lot}" if below else f"the least is {lot}"
         yield _hard("QTY_LOT", f"{units} is not a multiple of the lot of {lot}", nearest)
-    if freeze is not None and units > freeze:
-        yield _hard("QTY_FREEZE", f"{units} is above the freeze quantity of {freeze}", "send it in several orders")
+    if freeze is None or units <= freeze or units % lot:
+        return
+    if not case.sliced:
+        yield _hard("QTY_FREEZE", f"{units} is above the freeze quantity of {freeze}", "send the rest as another order")
+    elif freeze < lot:
+        yield _hard("QTY_FREEZE", f"{units} is above the freeze quantity of {freeze}, and so is one lot of {lot}")
+    elif case.orders > MOST_SLICES:
+        word = f"{units} would take {case.orders} orders of at most {freeze}, the freeze quantity"
+        yield _hard("QTY_FREEZE", word, f"send less at once: {MOST_SLICES} orders are the most")
 
 
 def _price(case: Case) -> Iterator[Objection]:
@@ -221,16 +238,17 @@ def _day_value(case: Case) -> Iterator[Objection]:
 
 
 def _counts(case: Case) -> Iterator[Objection]:
-    if case.limits.day_orders_max is not None and case.use.orders >= case.limits.day_orders_max:
+    more = "" if case.orders == 1 else f" and this would be {case.orders} more"
+    if case.limits.day_orders_max is not None and case.use.orders + case.orders > case.limits.day_orders_max:
         yield _hard(
             "DAY_ORDERS_MAX",
-            f"{case.use.orders} orders were sent today; the limit is {case.limits.day_orders_max}",
+            f"{case.use.orders} orders were sent today{more}; the limit is {case.limits.day_orders_max}",
             _raise_by(case, "day_orders_max"),
         )
-    if case.limits.open_orders_max is not None and case.use.open_orders >= case.limits.open_orders_max:
+    if case.limits.open_orders_max is not None and case.use.open_orders + case.orders > case.limits.open_orders_max:
         yield _hard(
             "OPEN_ORDERS_MAX",
-            f"{case.use.open_orders} orders are open; the limit is {case.limits.open_orders_max}",
+            f"{case.use.open_orders} orders are open{more}; the limit is {case.limits.open_orders_max}",
             _raise_by(case, "open_orders_max"),
         )
 

@@ -6,6 +6,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.money import shown
@@ -53,7 +54,7 @@ class InstrumentId:
         if not SYMBOL.fullmatch(self.symbol):
             raise Invalid(f"symbol {shown(self.symbol)} has characters that no exchange uses")
         if self.exchange not in CASH:
-            contract_of(self)
+            _parts_of(self)
 
     def __str__(self) -> str:
         return f"{self.exchange}:{self.symbol}"
@@ -98,31 +99,50 @@ def parse_instrument(text: str) -> InstrumentId:
 def kind_of(instrument: InstrumentId) -> Kind:
     if instrument.exchange in CASH:
         return Kind.EQUITY
-    return Kind.FUTURE if contract_of(instrument).right is None else Kind.OPTION
+    return Kind.FUTURE if instrument.symbol.endswith("FUT") else Kind.OPTION  # as its grammar has it, and no other way
 
 
 def contract_of(instrument: InstrumentId) -> Contract:
     """The expiry, strike and right that a derivative's symbol spells. Raises Invalid when it spells none."""
-    match = _OPTION.fullmatch(instrument.symbol) or _FUTURE.fullmatch(instrument.symbol)
+    match, expiry = _parts_of(instrument)
+    if match.re.groups == 4:
+        return Contract(match["base"], expiry)
+    return Contract(match["base"], expiry, Decimal(match["strike"]), Right(match["right"]))
+
+
+def _parts_of(instrument: InstrumentId) -> tuple[re.Match[str], date]:
+    """The parts of a derivative's symbol, and its expiry. Raises Invalid as `contract_of` does."""
+    symbol = instrument.symbol
+    match = _FUTURE.fullmatch(symbol) if symbol.endswith("FUT") else _OPTION.fullmatch(symbol)
     if match is None:
         raise Invalid(
             f"{shown(instrument.symbol)} is not a contract of {instrument.exchange}",
             hint="futures read NIFTY28MAR24FUT, options NIFTY28MAR2420800CE",
         )
-    part = match.groupdict()
-    try:
-        expiry = date(2000 + int(part["year"]), MONTHS.index(part["month"]) + 1, int(part["day"]))
-    except ValueError:
-        raise Invalid(f"{shown(instrument.symbol)} names a day that is not in the calendar") from None
-    if part.get("right") is None:
-        return Contract(part["base"], expiry)
-    return Contract(part["base"], expiry, Decimal(part["strike"]), Right(part["right"]))
+    expiry = _day_of(*match.group("day", "month", "year"))
+    if expiry is None:
+        raise Invalid(f"{shown(instrument.symbol)} names a day that is not in the calendar")
+    return match, expiry
 
 
 def symbol_of(contract: Contract) -> str:
     """The symbol that spells this contract: the inverse of `contract_of`."""
-    expiry = f"{contract.expiry:%d}{MONTHS[contract.expiry.month - 1]}{contract.expiry:%y}"
+    expiry = _text_of(contract.expiry)
     if contract.strike is None or contract.right is None:
         return f"{contract.base}{expiry}FUT"
     strike = format(contract.strike, "f")
     return f"{contract.base}{expiry}{strike.rstrip('0').rstrip('.') if '.' in strike else strike}{contract.right}"
+
+
+@lru_cache(maxsize=1024)  # a master has 100,000 contracts and a hundred expiries
+def _text_of(expiry: date) -> str:
+    return f"{expiry:%d}{MONTHS[expiry.month - 1]}{expiry:%y}"
+
+
+@lru_cache(maxsize=1024)
+def _day_of(day: str, month: str, year: str) -> date | None:
+    """The day that is spelled so, or None when it is not in the calendar."""
+    try:
+        return date(2000 + int(year), MONTHS.index(month) + 1, int(day))
+    except ValueError:
+        return None

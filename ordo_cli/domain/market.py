@@ -56,6 +56,14 @@ def trading_day(now: datetime) -> date:
     return now.astimezone(IST).date()
 
 
+def last_trading_day(now: datetime, calendar: Calendar = WEEKDAYS) -> date:
+    """Today in India where there is trading today, else the last day on which there was."""
+    day = trading_day(now)
+    while not calendar.trades(day):
+        day -= timedelta(days=1)
+    return day
+
+
 def opens_at(exchange: Exchange, day: date) -> datetime:
     return datetime.combine(day, HOURS[exchange][0], IST).astimezone(UTC)
 

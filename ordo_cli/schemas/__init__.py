@@ -15,6 +15,7 @@ from ordo_cli.schemas.fanouts import (
     leg,
     order,
 )
+from ordo_cli.schemas.instruments import InstrumentList, SyncedList, synced
 from ordo_cli.schemas.kill import KillState, Pressed, Switch, kill_state, pressed, switch
 from ordo_cli.schemas.operations import (
     CancelledOut,
@@ -57,6 +58,7 @@ __all__ = [
     "FundsRow",
     "HoldingRow",
     "Instrument",
+    "InstrumentList",
     "KillState",
     "Leg",
     "Login",
@@ -73,6 +75,7 @@ __all__ = [
     "Status",
     "Sweep",
     "Switch",
+    "SyncedList",
     "TradeRow",
     "account",
     "account_shown",
@@ -103,6 +106,7 @@ __all__ = [
     "step",
     "sweep",
     "switch",
+    "synced",
     "token",
     "token_made",
     "trade_row",

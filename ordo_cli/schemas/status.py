@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from ordo_cli.schemas.base import Moment, Money, Out
+from ordo_cli.schemas.instruments import InstrumentList
 
 if TYPE_CHECKING:
     from ordo_cli.services import status as status_service
@@ -59,6 +60,7 @@ class Status(Out):
     unknown_legs: tuple[Doubt, ...]
     entries_paused: tuple[Paused, ...]
     waiting_legs: int
+    instrument_lists: tuple[InstrumentList, ...]
 
 
 def status(found: status_service.Status) -> dict[str, Any]:
@@ -75,6 +77,7 @@ def status(found: status_service.Status) -> dict[str, Any]:
         unknown_legs=tuple(_doubt(each) for each in found.doubts),
         entries_paused=tuple(Paused(account=account, instrument=str(name)) for account, name in found.paused),
         waiting_legs=found.waiting,
+        instrument_lists=tuple(map(InstrumentList.of, found.lists)),
     )
     return whole.model_dump(mode="json")
 

@@ -21,7 +21,7 @@ from ordo_cli.domain.limits import Limits
 from ordo_cli.domain.orders import OrderIntent
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, field, replace
-from ordo_cli.services import cached, orders
+from ordo_cli.services import cached, masters, orders
 from ordo_cli.services.planning import PlaceRequest
 
 if TYPE_CHECKING:
@@ -233,6 +233,7 @@ class _Bench:
             use=UNUSED,
             opposite=(),
             now=self.desk.clock.now(),
+            stale=masters.stale(self.desk, account),
         )
         against = (each.problem for each in checks.objections(case) if not each.soft)
         return account.id, [problem for problem in against if problem.code not in OF_THE_MOMENT]

@@ -51,8 +51,8 @@ async def quotes(
 async def instrument(desk: Desk, account: Account, name: InstrumentId) -> Instrument | None:
     """The instrument as this broker trades it today."""
     broker = await desk.lines.to(account)
-    if not _may(desk, account):
-        return await broker.instrument(name)
+    if not _may(desk, account) or desk.spec(account).master is not None:
+        return await broker.instrument(name)  # out of its list, which is nearer than a cache and may be a newer one
     key = f"instrument/{_market(account)}/{market.trading_day(desk.clock.now()).isoformat()}/{name}"
     kept = await _get(desk, key, INSTRUMENT, _instrument)
     if kept is not None and kept.id == name:

@@ -23,7 +23,7 @@ from ordo_cli.domain.sessions import Standing
 from ordo_cli.domain.values import dataclass
 from ordo_cli.home import Home, network_file_system
 from ordo_cli.machine import SystemClock, SystemDisk
-from ordo_cli.services import breaker, sessions
+from ordo_cli.services import breaker, masters, sessions
 from ordo_cli.services.sweep import unfinished
 
 LEAST_FREE = 64 << 20  # bytes; below this, or below one percent, nothing new is sent
@@ -74,7 +74,12 @@ async def _at_the_desk(desk: Desk) -> AsyncIterator[Verdict]:
         yield verdict
     yield await _unknown(desk)
     yield _spill(desk)
-    for verdict in (*_egress(accounts), *_breakers(desk, accounts), *_limits(desk, accounts)):
+    for verdict in (
+        *_masters(desk, accounts),
+        *_egress(accounts),
+        *_breakers(desk, accounts),
+        *_limits(desk, accounts),
+    ):
         yield verdict
 
 
@@ -294,6 +299,22 @@ def _breakers(desk: Desk, accounts: list[Account]) -> Iterator[Verdict]:
         if found is not None:
             what = "egress" if found.code == Block.IP else "broker"
             yield Verdict(what, Level.FAIL, f"{account.id}: {found.message}", found.hint)
+
+
+def _masters(desk: Desk, accounts: list[Account]) -> Iterator[Verdict]:
+    """How old the brokers' lists of instruments are, and whether they are as they were written."""
+    for each in masters.ages(desk, [account for account in accounts if account.enabled]):
+        sync = f"ordo instrument sync --broker {each.broker}"
+        if each.day is None:
+            message = f"the list of {each.name} is missing or damaged; orders at it are refused"
+            yield Verdict("instruments", Level.WARN, message, sync)
+        elif each.stale:
+            message = f"the list of {each.name} is of {each.day:%d %b %Y}; orders at it are refused"
+            yield Verdict("instruments", Level.WARN, message, sync)
+        elif not masters.whole(desk, each.name):
+            yield Verdict("instruments", Level.FAIL, f"the list of {each.name} was damaged on the disk", sync)
+        else:
+            yield Verdict("instruments", Level.OK, f"the list of {each.name} is of {each.day:%d %b %Y}")
 
 
 def _egress(accounts: list[Account]) -> Iterator[Verdict]:

@@ -93,6 +93,7 @@ async def _judge(desk: Desk, account: Account, fan_out: FanOut, leg: Leg, change
         use=DayUse(0, Decimal(0), 0),
         opposite=(),
         now=desk.clock.now(),
+        sliced=False,
         # No margin: a change blocks only the difference to what its order blocks already, which no broker tells.
     )
     against = [objection for objection in checks.objections(case) if not (objection.soft and confirmed)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial
@@ -19,7 +19,7 @@ from ordo_cli.domain.orders import OrderIntent, OrderType, Side
 from ordo_cli.domain.portfolio import Position
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, replace
-from ordo_cli.services import cancelling, planning, presses, reconcile, reducing, startup
+from ordo_cli.services import cancelling, drafting, planning, presses, reconcile, reducing, startup
 from ordo_cli.services.planning import OnPartial, PlaceRequest, Preview
 from ordo_cli.services.sending import Errand, Watch, send
 
@@ -81,15 +81,15 @@ async def place(
         return await _again(desk, before, watch, follow)
     if request.purpose is Purpose.ENTRY:
         planning.require_room(desk)
-    plan = await planning.preview(desk, request)
     try:
+        plan = await planning.preview(desk, request)
         planning.refuse_whole(plan)
     except LimitExceeded as error:
         await desk.store.audit.append("risk", {"code": error.reason, "message": error.message, "key": key}, {})
         raise
     windows = None if request.allow_duplicate or request.purpose is Purpose.CLOSE else planning.windows(desk, plan)
     desk.failpoint("planned")
-    fan_out = await _written_down(desk, planning.draft(desk, plan, key, fingerprint), windows)
+    fan_out = await _written_down(desk, drafting.draft(desk, plan, key, fingerprint), windows)
     desk.failpoint("opened")
     show(fan_out)
     if fan_out.replayed:
@@ -214,7 +214,10 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
     async def carry(leg: Leg) -> Leg:
         proposal = proposals[leg.account]
         whole = fan_out.intent
-        intent = whole if leg.quantity == whole.quantity else replace(whole, quantity=leg.quantity)
+        intent = whole if leg.quantity == whole.quantity else planning.share(whole, leg.quantity)
+        value = proposal.value
+        if value is not None and leg.quantity != proposal.quantity:  # a slice counts for what it is worth itself
+            value = value * leg.quantity / proposal.quantity
         errand = Errand(
             leg=leg,
             intent=intent,
@@ -223,11 +226,28 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
             stamps=proposal.stamps,
             deadline=deadline,
             day=plan.day,
-            value=proposal.value,
+            value=value,
             limits=proposal.limits,
             unless=partial(reducing.require_room, desk, leg, intent) if leg.purpose is Purpose.CLOSE else None,
         )
         return await send(desk, errand, room, watch)
+
+    async def carry_each(slices: Sequence[Leg]) -> list[Leg]:
+        """The orders of one account, one after the other: it has one writer at a time anyway."""
+        done: list[Leg] = []
+        cancelled: asyncio.CancelledError | None = None
+        for leg in slices:
+            try:
+                done.append(await carry(leg))
+            except OrdoError:  # that leg's own, and the journal knows of it; the others do not share its fate
+                continue
+            except asyncio.CancelledError as error:
+                if not desk.stopping.is_set():
+                    raise
+                cancelled = error  # the user stops: those after it are refused at once, and written down as that
+        if cancelled is not None:
+            raise cancelled
+        return done
 
     now = desk.clock.now()
     for leg in fan_out.legs:
@@ -235,12 +255,15 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
             desk.meter.leg(leg, now, now)
     loop = asyncio.get_running_loop()  # begun at once: each comes to its claim without waiting for anything
     planned = [leg for leg in fan_out.legs if leg.submission is Submission.PLANNED]
-    tasks = [asyncio.Task(carry(leg), loop=loop, eager_start=True) for leg in planned]
+    of_account: dict[AccountId, list[Leg]] = {}
+    for leg in planned:
+        of_account.setdefault(leg.account, []).append(leg)
+    tasks = [asyncio.Task(carry_each(legs), loop=loop, eager_start=True) for legs in of_account.values()]
     sent = {leg.id: leg for leg in await _finish(desk, tasks)}
     return replace(fan_out, legs=tuple(sent.get(leg.id, leg) for leg in fan_out.legs))
 
 
-async def _finish(desk: Desk, tasks: list[asyncio.Task[Leg]]) -> list[Leg]:
+async def _finish(desk: Desk, tasks: list[asyncio.Task[list[Leg]]]) -> list[Leg]:
     """Wait for all legs; after the first Ctrl-C for those on the wire, and not longer than the grace."""
     try:
         await desk.stopping.or_done(*tasks)
@@ -256,7 +279,7 @@ async def _finish(desk: Desk, tasks: list[asyncio.Task[Leg]]) -> list[Leg]:
         error = task.exception()
         if error is not None and not isinstance(error, OrdoError):
             raise error
-    return [task.result() for task in done if task.exception() is None]
+    return [leg for task in done if task.exception() is None for leg in task.result()]
 
 
 def _patience(desk: Desk, intent: OrderIntent) -> float:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import partial
 
 from ordo_cli.desk import Desk
-from ordo_cli.domain import checks, market, matching
+from ordo_cli.domain import checks, identity, market, matching
 from ordo_cli.domain.accounts import EVERYONE, Account, AccountId, BrokerName, Target, choose
 from ordo_cli.domain.allocation import Allocation, Split, allocate
 from ordo_cli.domain.checks import Case, Objection
@@ -22,21 +22,20 @@ from ordo_cli.domain.errors import (
     SessionNeeded,
     StoreFailed,
 )
-from ordo_cli.domain.fanouts import FanOut, Mode
+from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.instruments import Exchange
 from ordo_cli.domain.journal import UNUSED, DayLimits, DayUse, Picture
 from ordo_cli.domain.keys import check_key, fingerprint, new_key
 from ordo_cli.domain.kill import GLOBAL, Scope, scopes_over
-from ordo_cli.domain.legs import Block, FanOutId, Leg, LegId, Problem, Purpose, Submission
+from ordo_cli.domain.legs import Block, Problem, Purpose
 from ordo_cli.domain.orders import OrderIntent
-from ordo_cli.domain.tags import tag_of
+from ordo_cli.domain.slicing import slices
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import Seal, Stamps
-from ordo_cli.services import breaker, margins, markets, sessions
+from ordo_cli.services import breaker, margins, markets, masters, sessions
 from ordo_cli.services.markets import Market
 
 ENOUGH_BYTES, ENOUGH_SHARE = 64 * 1024 * 1024, 0.01  # of the disk that the journal lies on
-ID_LENGTH = 10  # 50 bits: short enough to type
 
 
 RAISED: dict[str, type[Refused]] = {Block.KILL: KillEngaged, Block.SESSION: SessionNeeded}
@@ -74,6 +73,7 @@ class Proposal:
     limits: DayLimits
     stamps: Stamps | None
     objections: tuple[Objection, ...]
+    slices: tuple[int, ...] = ()  # the quantities of its orders: more than one where it is above the freeze quantity
 
     def problem(self, confirmed: bool) -> Problem | None:
         """What keeps it from being sent: the first hard objection, or the first soft one that nobody accepted."""
@@ -143,6 +143,8 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     if not closing:
         desk.gate.stamps([GLOBAL], seals)
     found = await markets.read(desk, request.intent, accounts)
+    if not closing:
+        _refuse_mismatch(request.intent, found)
     shares = _allocate(request, chosen, found)
     opposite = _opposite(picture, request.intent.instrument.exchange, desk.clock.now())
     results = await _results(desk, [] if closing else accounts)
@@ -169,6 +171,13 @@ def _named(targets: Sequence[Target]) -> list[AccountId] | None:
     return [AccountId(name) for name in dict.fromkeys(names)]
 
 
+def _refuse_mismatch(intent: OrderIntent, found: Mapping[BrokerName, Market]) -> None:
+    """Raises LimitExceeded when brokers of one fan-out mean different things by the instrument's name."""
+    problem = identity.mismatch(intent.instrument, {broker: each.instrument for broker, each in found.items()})
+    if problem is not None:
+        raise LimitExceeded(problem.message, hint=problem.hint, code=problem.code)
+
+
 def refuse_whole(plan: Preview) -> None:
     """Raises LimitExceeded when the fan-out as a whole is refused, or every leg for one and the same reason."""
     problems = [proposal.problem(plan.request.confirmed) for proposal in plan.proposals]
@@ -186,27 +195,6 @@ def windows(desk: Desk, plan: Preview) -> dict[AccountId, float]:
     return {each.id: float(limits.for_account(each, paper=False).duplicate_window) for each in accounts}
 
 
-def draft(desk: Desk, plan: Preview, key: str, fingerprint: str) -> FanOut:
-    """The fan-out to write down: every leg PLANNED, or BLOCKED by what speaks against it."""
-    request = plan.request
-    fan_out_id = FanOutId(desk.chance.token(ID_LENGTH))
-    legs = tuple(
-        _leg(desk, fan_out_id, number, proposal, request) for number, proposal in enumerate(plan.proposals, start=1)
-    )
-    return FanOut(
-        id=fan_out_id,
-        key=key,
-        principal=desk.actor,
-        verb=request.verb,
-        fingerprint=fingerprint,
-        mode=plan.mode,
-        intent=request.intent,
-        created_at=desk.clock.now(),
-        legs=legs,
-        request_id=desk.request_id,
-    )
-
-
 def require_room(desk: Desk) -> None:
     """Raises StoreFailed when the disk is so full that the outcome of an order might find no place."""
     free, total = desk.disk.free(desk.home.data)
@@ -216,21 +204,6 @@ def require_room(desk: Desk) -> None:
             hint=f"make room on the disk of {desk.home.data}",
             code=Block.STORE,
         )
-
-
-def _leg(desk: Desk, fan_out: FanOutId, number: int, proposal: Proposal, request: PlaceRequest) -> Leg:
-    leg_id = LegId(f"{fan_out}-{number}")
-    leg = Leg(
-        id=leg_id,
-        fan_out=fan_out,
-        account=proposal.account.id,
-        broker=proposal.account.broker,
-        quantity=proposal.quantity,
-        tag=tag_of(desk.store.install.tag_key, leg_id),
-        purpose=request.purpose,
-    )
-    problem = proposal.problem(request.confirmed)
-    return leg if problem is None else leg.to(Submission.BLOCKED, problem=problem)
 
 
 def _one_mode(desk: Desk, accounts: Sequence[Account]) -> Mode:
@@ -245,11 +218,6 @@ def _allocate(
     request: PlaceRequest, chosen: Sequence[tuple[Account, int | None]], markets: Mapping[BrokerName, Market]
 ) -> Allocation:
     lots = {found.instrument.lot for found in markets.values() if found.instrument is not None}
-    if len(lots) > 1:
-        raise Invalid(
-            f"the brokers disagree about the lot of {request.intent.instrument}: {sorted(lots)}",
-            hint="send one order for each broker",
-        )
     weights = {account.id: account.weight for account, _ in chosen}
     own = {account.id: quantity for account, quantity in chosen if quantity is not None}
     return allocate(request.intent.quantity, weights, request.split, own, lots.pop() if lots else 1)
@@ -297,7 +265,7 @@ def _case(
     paper = spec.mode is Mode.PAPER
     return Case(
         account=account,
-        intent=_share(request.intent, quantity),
+        intent=share(request.intent, quantity),
         able=spec.capabilities(account),
         instrument=found.instrument,
         quote=found.quote,
@@ -310,6 +278,7 @@ def _case(
         unreadable=found.problem,
         result=results.get(account.id),
         session=without,
+        stale=masters.stale(desk, account),
     )
 
 
@@ -319,7 +288,9 @@ def _propose(desk: Desk, request: PlaceRequest, case: Case, seals: dict[Scope, S
     against = checks.objections(case) if request.purpose is Purpose.ENTRY else []
     stamps, killed = _arming(desk, account, seals) if request.purpose is Purpose.ENTRY else (None, None)
     found_against = (*([Objection(killed)] if killed else []), *against)
-    return Proposal(account, case.intent.quantity, case.value, _day_limits(case), stamps, found_against)
+    quantities = slices(case.intent.quantity, case.instrument) if request.purpose is Purpose.ENTRY else ()
+    quantity, limits = case.intent.quantity, _day_limits(case)
+    return Proposal(account, quantity, case.value, limits, stamps, found_against, quantities or (quantity,))
 
 
 async def _with_margins(desk: Desk, cases: Sequence[Case], proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
@@ -336,7 +307,8 @@ async def _with_margins(desk: Desk, cases: Sequence[Case], proposals: Sequence[P
     return tuple(map(again, cases, proposals))
 
 
-def _share(intent: OrderIntent, quantity: int) -> OrderIntent:
+def share(intent: OrderIntent, quantity: int) -> OrderIntent:
+    """The same order for this many units."""
     disclosed = None if intent.disclosed is None else min(intent.disclosed, quantity)
     return replace(intent, quantity=quantity, disclosed=disclosed)
 

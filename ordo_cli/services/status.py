@@ -18,8 +18,9 @@ from ordo_cli.domain.orders import Side
 from ordo_cli.domain.sessions import LoginState, Standing
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass
-from ordo_cli.services import breaker, covered, kill, sessions
+from ordo_cli.services import breaker, covered, kill, masters, sessions
 from ordo_cli.services.kill import KillState
+from ordo_cli.services.masters import Age
 
 if TYPE_CHECKING:
     from ordo_cli.desk import Desk
@@ -73,6 +74,7 @@ class Status:
     accounts: tuple[AccountStatus, ...]
     doubts: tuple[Doubt, ...]
     waiting: int  # legs that are planned or on the wire at this moment, or were left there by a dead process
+    lists: tuple[Age, ...] = ()  # of instruments, with how old they are
 
     @property
     def paused(self) -> tuple[tuple[AccountId, InstrumentId], ...]:
@@ -113,7 +115,7 @@ async def status(desk: Desk) -> Status:
         for account in accounts
     )
     waiting = sum(leg.submission in ON_THE_WIRE for _, leg in unsettled)
-    return Status(now, day, standing, rows, doubts, waiting)
+    return Status(now, day, standing, rows, doubts, waiting, tuple(masters.ages(desk, accounts)))
 
 
 def _doubt(fan_out: FanOut, leg: Leg, now: datetime) -> Doubt:

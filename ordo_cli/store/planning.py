@@ -66,7 +66,8 @@ def opening(fan_out: FanOut, window: Window | None, owner: Owner | None, origin:
     twins = (yield from _twins(fan_out, window)) if window is not None else {}
     judged = fan_out
     if doubts or twins:
-        judged = replace(fan_out, legs=tuple(_judged(leg, doubts, twins) for leg in fan_out.legs))
+        copied = {leg.account: twin for leg in fan_out.legs if (twin := twins.get((leg.account, leg.quantity)))}
+        judged = replace(fan_out, legs=tuple(_judged(leg, doubts, copied) for leg in fan_out.legs))
     yield Ask("add_key", (fan_out.principal, fan_out.verb, fan_out.key, fan_out.fingerprint, fan_out.id))
     yield Ask("add_fan_out", fan_out_row(judged, owner_text(owner)))
     yield AskMany("add_leg", [leg_row(leg) for leg in judged.legs])
@@ -108,10 +109,11 @@ def _same_prices(asked: tuple[object, object], stored: tuple[str | None, str | N
     return asked == tuple(None if price is None else Decimal(price) for price in stored)
 
 
-def _judged(leg: Leg, doubts: dict[str, str], twins: dict[tuple[str, int], str]) -> Leg:
+def _judged(leg: Leg, doubts: dict[str, str], twins: dict[AccountId, str]) -> Leg:
+    """By account, as the slices of one order stand or fall together: half of it would be an order nobody asked for."""
     if leg.submission is not Submission.PLANNED:
         return leg
-    twin = twins.get((leg.account, leg.quantity))
+    twin = twins.get(leg.account)
     if twin is not None:
         message = f"the same order for {leg.account} went out moments ago in fan-out {twin}"
         return _blocked(leg, Problem(Block.DUPLICATE.value, message, "if it is meant twice: --allow-duplicate"))

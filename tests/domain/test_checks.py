@@ -80,7 +80,7 @@ def test_a_plain_order_meets_no_objection() -> None:
         (replace(CASE, limits=Limits(instruments_restricted=frozenset({"NSE:INFY"}))), "INSTRUMENT_RESTRICTED"),
         (replace(CASE, limits=Limits(instruments_allowed=(frozenset({"NFO:*"}),))), "INSTRUMENT_RESTRICTED"),
         (replace(CASE, instrument=replace(INSTRUMENT, lot=75)), "QTY_LOT"),
-        (asking(buy(1001, "0.05")), "QTY_FREEZE"),
+        (asking(buy(20_001, "0.05")), "QTY_FREEZE"),
         (asking(buy(10, "1500.03")), "PRICE_TICK"),
         (asking(buy(10, "1349.95")), "PRICE_BAND"),
         (asking(buy(10, "1650.05")), "PRICE_BAND"),

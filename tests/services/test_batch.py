@@ -46,7 +46,7 @@ async def test_what_the_brokers_or_limits_refuse_is_found_before_anything_is_sen
     found = await messages(
         desk,
         row(limit="1500.01"),
-        row(qty="200000"),
+        row(qty="2000001"),
         row(product="mtf"),
         row(instrument="BSE:INFY"),
         row(qty="1000"),

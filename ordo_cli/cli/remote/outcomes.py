@@ -38,6 +38,7 @@ from ordo_cli.domain.sessions import Standing
 from ordo_cli.domain.values import dataclass
 from ordo_cli.services.cancelling import Cancelled
 from ordo_cli.services.kill import AccountState, KillState, ScopeState
+from ordo_cli.services.masters import Age
 from ordo_cli.services.planning import Preview, Proposal
 from ordo_cli.services.reconcile import Advice, Failure, Reconciled
 from ordo_cli.services.status import AccountStatus, Doubt, Status
@@ -201,7 +202,18 @@ def status(body: Json) -> Status:
         kill=KillState(scopes, (), texts(standing, "unwritten"), 0),
         accounts=rows(_account_status, body["accounts"]),
         doubts=rows(_doubt, body["unknown_legs"]),
+        lists=rows(_age, body.get("instrument_lists", [])),
         waiting=number(body, "waiting_legs"),
+    )
+
+
+def _age(body: Json) -> Age:
+    return Age(
+        name=text(body, "list"),
+        broker=BrokerName(text(body, "broker")),
+        accounts=texts(body, "accounts"),
+        day=None if (day := maybe(str, body, "day")) is None else date.fromisoformat(day),
+        stale=truth(body, "stale"),
     )
 
 
