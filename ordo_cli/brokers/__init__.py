@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MODULES = {
     BrokerName("paper"): "ordo_cli.brokers.paper",
+    BrokerName("fyers"): "ordo_cli.brokers.fyers",
     BrokerName("hdfc"): "ordo_cli.brokers.hdfc",
     BrokerName("mstock"): "ordo_cli.brokers.mstock",
     BrokerName("zerodha"): "ordo_cli.brokers.zerodha",
