@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
@@ -17,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from ordo_cli.cli.demo import Page, Scene, Tour, Unmet
 from ordo_cli.cli.exits import LOGIN, UNKNOWN
+from ordo_cli.machine import SystemClock
 
 BACK = "http://127.0.0.1:8021"  # where login pages send the browser; nothing listens there, the tour reads the address
 SANDBOX = 30.0  # seconds that the sandbox may take to open its ports
@@ -114,7 +114,7 @@ class BrokersTour(Tour):
     def settle(self) -> None:
         """The brokers' books settle it: by its tag, and at hari's, whose book has none, by what was there before"""
         self.run("fanout", "reconcile", self._fan_out)
-        time.sleep(TWICE)
+        SystemClock().wait(TWICE)
         self.run("fanout", "reconcile", self._fan_out)
         legs = {leg["account"]: leg for leg in self.run("fanout", "show", self._fan_out)["legs"]}
         hari = legs["hari"]

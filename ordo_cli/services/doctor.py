@@ -307,15 +307,15 @@ def _masters(desk: Desk, accounts: list[Account]) -> Iterator[Verdict]:
     for each in masters.ages(desk, [account for account in accounts if account.enabled]):
         sync = f"ordo instrument sync --broker {each.broker}"
         if each.day is None:
-            message = f"the list of {each.name} is missing or damaged; orders at it are refused"
+            message = f"the list of {each.title} is missing or damaged; orders at it are refused"
             yield Verdict("instruments", Level.WARN, message, sync)
         elif each.stale:
-            message = f"the list of {each.name} is of {each.day:%d %b %Y}; orders at it are refused"
+            message = f"the list of {each.title} is of {each.day:%d %b %Y}; orders at it are refused"
             yield Verdict("instruments", Level.WARN, message, sync)
         elif not masters.whole(desk, each.name):
-            yield Verdict("instruments", Level.FAIL, f"the list of {each.name} was damaged on the disk", sync)
+            yield Verdict("instruments", Level.FAIL, f"the list of {each.title} was damaged on the disk", sync)
         else:
-            yield Verdict("instruments", Level.OK, f"the list of {each.name} is of {each.day:%d %b %Y}")
+            yield Verdict("instruments", Level.OK, f"the list of {each.title} is of {each.day:%d %b %Y}")
 
 
 def _egress(accounts: list[Account]) -> Iterator[Verdict]:
