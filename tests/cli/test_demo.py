@@ -67,10 +67,11 @@ def test_the_last_words_say_whether_all_went_right(capsys: pytest.CaptureFixture
     assert "the tour stopped: silence" in capsys.readouterr().out
 
 
-def test_the_day_with_four_brokers_holds_and_touches_nothing_of_the_users(tmp_path: Path) -> None:
-    env = os.environ | {"ORDO_HOME": str(tmp_path / "mine"), "PYTHONPATH": str(ROOT)}
-    ended = subprocess.run([*COMMAND, "--brokers", "--json"], env=env, capture_output=True, text=True)
+def test_the_day_with_four_brokers_holds_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [*COMMAND, "--brokers", "--json"]
+    ended = subprocess.run(command, env=environment(tmp_path), capture_output=True, timeout=250)
     found = json.loads(ended.stdout)["data"]
     assert (ended.returncode, found["problem"]) == (0, None), found
     assert [step["held"] for step in found["steps"]] == [True] * len(BrokersTour.SCENES)
+    assert os.listdir(tmp_path / "tmp") == []
     assert not (tmp_path / "mine").exists()
