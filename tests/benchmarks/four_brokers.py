@@ -7,7 +7,7 @@ import hashlib
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ordo_cli.domain import market
 from ordo_cli.domain.accounts import Account, AccountId, BrokerName
 from ordo_cli.domain.orders import OrderIntent, OrderReport, Tag
 from ordo_cli.services import accounts
+from tests.benchmarks.loopback import Loopback
 from tests.benchmarks.loopback_broker import Stopwatch
 from tests.benchmarks.measure import ordo
 
@@ -62,21 +63,42 @@ def new_home(folder: Path) -> Path:
     return folder
 
 
-async def add_accounts(desk: Desk, url: str, wanted: Sequence[tuple[str, int]], token: str = "t-0123456789") -> None:
-    """Add so many accounts at each broker, logged in, named `zerodha0`; `url` is that of the server and the delay."""
+@dataclass(frozen=True)
+class Place:
+    """An account at a broker that answers here, and what lets it in."""
+
+    id: str
+    broker: str
+    url: str
+    credentials: Mapping[str, str]
+    token: str
+
+
+def at_loopback(server: Loopback, delay_ms: int, wanted: Sequence[tuple[str, int]]) -> list[Place]:
+    """So many accounts at each broker, which is the loopback server, answering after that delay."""
+    return [
+        Place(f"{name}{number}", name, f"{server.url}/{delay_ms}/{name}", CREDENTIALS[name], f"token-{name}-{number}")
+        for name, count in wanted
+        for number in range(count)
+    ]
+
+
+async def add_accounts(desk: Desk, places: Sequence[Place]) -> None:
+    """Add these accounts, logged in, to the group `family`. Their lists of instruments are still missing."""
     expires = desk.clock.now() + timedelta(hours=12)
-    for broker, count in wanted:
-        for number in range(count):
-            id = AccountId(f"{broker}{number}")
-            wishes = accounts.Wishes(base_url=f"{url}/{broker}", groups=["family"])
-            await accounts.add(desk, id, BrokerName(broker), wishes, CREDENTIALS[broker])
-            await desk.sessions.keep(id, BrokerSession({"access_token": f"{token}-{id}"}, expires))
+    for place in places:
+        id, wishes = AccountId(place.id), accounts.Wishes(base_url=place.url, groups=["family"])
+        await accounts.add(desk, id, BrokerName(place.broker), wishes, place.credentials)
+        await desk.sessions.keep(id, BrokerSession({"access_token": place.token}, expires))
+
+
+async def put_lists(desk: Desk) -> None:
+    """Each broker's list, of one share, where its accounts look for it."""
     for account in {each.broker: each for each in await desk.store.accounts.all()}.values():
         _list_of(desk, account)
 
 
 def _list_of(desk: Desk, account: Account) -> None:
-    """Put the broker's list of instruments, of one share, where this account looks for it."""
     source = brokers.spec(account.broker).master
     assert source is not None
     name, text = LISTS[account.broker]

@@ -28,7 +28,9 @@ from tests.benchmarks.four_brokers import (
     NAMES,
     TAGLESS,
     add_accounts,
+    at_loopback,
     new_home,
+    put_lists,
     timed,
     trusted_folder,
     trusting,
@@ -156,7 +158,8 @@ async def _warm(server: Loopback, folder: Path, wanted: Sequence[tuple[str, int]
     watch, found = Stopwatch(), Found()
     floor, books = Floor(server, wanted, books=False), Floor(server, wanted, books=True)
     async with _desk(new_home(folder), watch) as desk:
-        await add_accounts(desk, f"{server.url}/{DELAY_MS}", wanted)
+        await add_accounts(desk, at_loopback(server, DELAY_MS, wanted))
+        await put_lists(desk)
         for turn in range(ROUNDS + WARM_UP):
             gc.collect()
             bare, read = await floor.warm(), await books.warm()
@@ -175,7 +178,8 @@ async def _cold(server: Loopback, folder: Path, wanted: Sequence[tuple[str, int]
     watch, found = Stopwatch(), Found()
     floor = Floor(server, wanted, books=False)
     async with _desk(new_home(folder), watch) as desk:
-        await add_accounts(desk, f"{server.url}/{DELAY_MS}", wanted)
+        await add_accounts(desk, at_loopback(server, DELAY_MS, wanted))
+        await put_lists(desk)
     for turn in range(ROUNDS // 2 + 1):
         gc.collect()
         bare = await floor.cold()
