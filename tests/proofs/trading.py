@@ -44,11 +44,12 @@ PLACE = {
     "status=504": 1,
     "status=429": 2,
     "status=400": 1,
+    "accept-then-status=408": 1,  # not 400 or 429: what some brokers answer then is documented to be a refusal
+    "accept-then-status=409": 1,
     "accept-then-status=500": 1,
     "accept-then-status=502": 1,
+    "accept-then-status=503": 1,
     "accept-then-status=504": 1,
-    "accept-then-status=429": 1,
-    "accept-then-status=400": 1,
     "unacknowledged": 2,
     "truncate": 3,
     "html": 3,
@@ -232,4 +233,3 @@ def _drawn(luck: random.Random, broker: str) -> list[str]:
 def _one(luck: random.Random, kinds: Mapping[str, int]) -> str:
     text = luck.choices(list(kinds), list(kinds.values()))[0]
     return text.format(late=int(READ_TIMEOUT * 1000) + luck.randint(20, 150), lag=luck.choice((5, 30, 90, 240)))
-
