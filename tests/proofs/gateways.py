@@ -2,8 +2,8 @@
 
 `python -m tests.proofs.gateways FAN_OUTS SEED` prints one JSON line with what it found. Each day has a fresh home and a
 fresh sandbox. Orders go to one account at each broker, from two desks over the same home, while rules drawn from the
-seed make answers late, cut, wrong or missing, end sessions, and let books lag. The books are read after each. In the end
-nothing is wrong any more, the books of the day are final, and four things are counted:
+seed make answers late, cut, wrong or missing, end sessions, and let books lag. The books are read after each. In the
+end nothing is wrong any more, the books of the day are final, and four things are counted:
 
 D   accepted orders beyond one for a leg, and orders of no leg
 L   legs whose final state contradicts the exchange
@@ -122,8 +122,11 @@ class Day:
 
     async def _order(self) -> PlaceRequest:
         """The next order, at a price that is held so that it fills, waits, fills in part, or is refused."""
-        again = bool(self.asked) and self.luck.random() < 0.25
-        name = self.luck.choice(list(self.asked) if again else [each for each in PRICES if each not in self.asked])
+        # Not what is intraday: the exchange closes that without a trade, so that positions and trades never agree again,
+        # and of a leg in the same instrument that did not arrive the final books would rightly prove nothing.
+        known = [name for name, intent in self.asked.items() if intent.product is Product.CNC]
+        again = bool(known) and self.luck.random() < 0.3
+        name = self.luck.choice(known if again else [each for each in PRICES if each not in self.asked])
         if again and self.luck.random() < 0.5:  # the very same once more, which only its time tells apart
             return PlaceRequest(self.asked[name], (Target("@family"),), confirmed=True)
         price, quantity = Decimal(PRICES[name]), max(1, 20_000 // PRICES[name]) + self.luck.randint(0, 3)
@@ -139,7 +142,7 @@ class Day:
             quantity=quantity,
             limit_price={"waits": price - int(price / 50) - 1, "stop": price + 2}.get(way, price),
             trigger_price=price + 1 if way == "stop" else None,
-            product=Product.CNC if way == "short" else self.luck.choice((Product.CNC, Product.MIS)),
+            product=Product.CNC if again or way == "short" else self.luck.choice((Product.CNC, Product.MIS)),
             validity=Validity.IOC if way == "ioc" else Validity.DAY,
         )
         self.asked[name] = intent
@@ -239,7 +242,9 @@ class Exchange:
         self._found.duplicates += [
             f"{name} was sent {tag} {times} times" for (name, tag), times in sent.items() if times > 1
         ]
-        ids = {(users.get(row["account"]), row["order_id"]): row["tag"] for row in places if row["order_id"]}
+        ids: dict[tuple[str | None, str], str | None] = {
+            (users.get(row["account"]), row["order_id"]): row["tag"] for row in places if row["order_id"]
+        }
         for leg in legs:
             self._count(leg)
             wrong = self._wrong(leg, ids)

@@ -1,4 +1,4 @@
-"""The gateway proof as a test: sixty fan-outs with trouble each time, two thousand in the long form (`pytest --long`)."""
+"""The gateway proof as a test: sixty fan-outs with trouble, two thousand in the long form (`pytest --long`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trading day before a sandbox, for proofs: its clock, accounts at four brokers, their logins, and what goes wrong."""
+"""A day at the sandbox, for proofs: its clock, customers of four brokers, their logins, and what goes wrong."""
 
 from __future__ import annotations
 
