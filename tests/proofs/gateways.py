@@ -122,8 +122,8 @@ class Day:
 
     async def _order(self) -> PlaceRequest:
         """The next order, at a price that is held so that it fills, waits, fills in part, or is refused."""
-        # Not what is intraday: the exchange closes that without a trade, so that positions and trades never agree again,
-        # and of a leg in the same instrument that did not arrive the final books would rightly prove nothing.
+        # Not what is intraday: the exchange closes that without a trade, so that positions and trades never agree
+        # again, and of a leg in the same instrument that did not arrive the final books would rightly prove nothing.
         known = [name for name, intent in self.asked.items() if intent.product is Product.CNC]
         again = bool(known) and self.luck.random() < 0.3
         name = self.luck.choice(known if again else [each for each in PRICES if each not in self.asked])
