@@ -209,11 +209,11 @@ async def _find(task: _Task, intent: OrderIntent, leg: Leg, book: Book) -> Findi
     return matching.final(leg, intent, book.rows, trades, positions, others=await _others(task, leg, book))
 
 
-async def _others(task: _Task, leg: Leg, book: Book) -> frozenset[str]:
+async def _others(task: _Task, leg: Leg, book: Book) -> frozenset[BrokerOrderId]:
     """Orders of the book that cannot be this leg's: those of other legs, and those that were there before it."""
     claimed = await task.desk.store.journal.by_order_ids(task.account.id, list(book.by_id))
     before = await task.desk.store.journal.pre_image(leg.id)
-    return frozenset([*claimed, *(before or ())])
+    return frozenset([*claimed, *map(BrokerOrderId, before or ())])
 
 
 async def _find_by_pre_image(task: _Task, intent: OrderIntent, leg: Leg, book: Book) -> Finding | None:

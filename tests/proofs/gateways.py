@@ -48,6 +48,7 @@ AT_ONCE = 3  # days
 BREATH = 61.0  # seconds of the day between two: a circuit breaker then lets one read try
 CLOSED = 7 * 3600.0  # from the morning on: half an hour after the close, when the books of the day are final
 PRICES = {row[0]: row[3] for row in EQUITIES if 100 <= row[3] <= 5000}
+NOT_THERE = {Submission.BLOCKED, Submission.REJECTED, Submission.ABSENT}
 DOUBT = {Submission.UNKNOWN, Submission.SENDING, Submission.DISPUTED}
 
 
@@ -106,6 +107,7 @@ class Day:
             if looking is not None:
                 await looking
             await self._settle()
+            Exchange(self).in_session([leg for leg in await self._legs() if leg.submission in NOT_THERE])
             wanted -= await self._faulted([each for each in placed if each is not None], before)
 
     async def _faulted(self, placed: Sequence[FanOut], before: int) -> int:
@@ -227,6 +229,13 @@ class Exchange:
 
     def of(self, leg: Leg) -> list[Order]:
         return self._orders.get((leg.account, self._by_name[leg.account].tag_sent(leg.tag)), [])
+
+    def in_session(self, legs: Sequence[Leg]) -> None:
+        """What may not be said of a leg while its orders can still turn up."""
+        for leg in legs:
+            wrong = "no book is final yet" if leg.submission is Submission.ABSENT else self._wrong(leg, {})
+            if wrong is not None:
+                self._found.lies.append(f"{leg.account} {leg.id} is {leg.state} in the session: {wrong}")
 
     def judge(self, legs: Sequence[Leg], places: Sequence[dict[str, Any]], tags: Sequence[dict[str, Any]]) -> None:
         known = {(leg.account, self._by_name[leg.account].tag_sent(leg.tag)) for leg in legs}
