@@ -44,7 +44,7 @@ from ordo_cli.services.planning import PlaceRequest
 from tests.proofs.trading import MORNING, Customer, DayClock, Door, customers, draw, fetch_lists, log_in, prepare
 
 A_DAY = 30  # fan-outs
-AT_ONCE = 3  # days
+AT_ONCE = 6  # days
 BREATH = 61.0  # seconds of the day between two: a circuit breaker then lets one read try
 CLOSED = 7 * 3600.0  # from the morning on: half an hour after the close, when the books of the day are final
 PRICES = {row[0]: row[3] for row in EQUITIES if 100 <= row[3] <= 5000}
@@ -327,7 +327,8 @@ async def all_days(fan_outs: int, seed: int, found: Found) -> None:
         async with room:
             with tempfile.TemporaryDirectory(prefix="ordo-gateways-") as place:
                 await one_day(home_at(f"{place}/home"), f"{place}/sandbox", seed * 10_000 + number, wanted, found)
-            print(f"{found.faulted} of {fan_outs}", file=sys.stderr, flush=True)
+            bad = [*found.duplicates, *found.lies, *found.unknown, *found.audits, *found.wrong, *found.person]
+            print(f"{found.faulted} of {fan_outs}", *bad, sep="\n  ", file=sys.stderr, flush=True)
 
     wanted = [min(A_DAY, fan_outs - begun) for begun in range(0, fan_outs, A_DAY)]
     await asyncio.gather(*(day(number, each) for number, each in enumerate(wanted)))
