@@ -36,21 +36,27 @@ READ: dict[str, tuple[Row, ...]] = {
     "fyers": (
         (
             "get /data/quotes",
-            '{"s":"ok","code":200,"d":[{"n":"NSE:INFY-EQ","s":"ok","v":{"lp":1500,"bid":0,"ask":0,"open_price":1490,'
-            '"high_price":1505.5,"low_price":1485.05,"prev_close_price":1488,"volume":1234567}}]}',
+            (
+                '{"s":"ok","code":200,"d":[{"n":"NSE:INFY-EQ","s":"ok","v":{"lp":1500,"bid":0,"ask":0,"open_price":1490,'
+                '"high_price":1505.5,"low_price":1485.05,"prev_close_price":1488,"volume":1234567}}]}'
+            ),
         ),
         (
             "get /api/v3/funds",
-            '{"s":"ok","code":200,"fund_limit":[{"id":1,"equityAmount":81250.4},{"id":2,"equityAmount":0},'
-            '{"id":5,"equityAmount":0},{"id":10,"equityAmount":81250.4}]}',
+            (
+                '{"s":"ok","code":200,"fund_limit":[{"id":1,"equityAmount":81250.4},{"id":2,"equityAmount":0},'
+                '{"id":5,"equityAmount":0},{"id":10,"equityAmount":81250.4}]}'
+            ),
         ),
         ("get /api/v3/orders", '{"s":"ok","code":200,"orderBook":[]}'),
     ),
     "hdfc": (
         (
             "get /oapi/v1/user/margins",
-            '{"status":"success","data":{"equity":{"total_available_limit":81250.4,"total_utilised_limit":0,'
-            '"total_limit":81250.4,"totalLimitDetails":{"pledge_limit":0}}}}',
+            (
+                '{"status":"success","data":{"equity":{"total_available_limit":81250.4,"total_utilised_limit":0,'
+                '"total_limit":81250.4,"totalLimitDetails":{"pledge_limit":0}}}}'
+            ),
         ),
         ("get /oapi/v1/orders", '{"status":"success","data":[]}'),
     ),

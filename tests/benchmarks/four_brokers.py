@@ -47,8 +47,10 @@ LISTS = {
     "zerodha": ("nse", _KITE + "408065,1594,INFY,INFOSYS,0,,0,0.05,1,EQ,NSE,NSE\n"),
     "fyers": (
         "NSE_CM",
-        "10100000001594,INFOSYS LIMITED,0,1,0.05,INE009A01021,0915-1530|1815-1915:,2026-11-23,,NSE:INFY-EQ,10,10,1594,"
-        "INFY,1594,-1.0,XX,10100000001594,None,0,0.0\n",
+        (
+            "10100000001594,INFOSYS LIMITED,0,1,0.05,INE009A01021,0915-1530|1815-1915:,2026-11-23,,NSE:INFY-EQ,10,10,1594,"
+            "INFY,1594,-1.0,XX,10100000001594,None,0,0.0\n"
+        ),
     ),
     "hdfc": ("securities", _HDFC + "NSE,INFYEQEQNR,EQUITY,,,,1,5,1500,1594,INFY,,1490\n"),
     "mstock": ("scriptmaster", _KITE + "1594,1594,INFY,INFOSYS LIMITED,0,,0,0.05,1,EQ,NSE,NSE\n"),
@@ -87,7 +89,7 @@ async def add_accounts(desk: Desk, places: Sequence[Place]) -> None:
     """Add these accounts, logged in, to the group `family`. Their lists of instruments are still missing."""
     expires = desk.clock.now() + timedelta(hours=12)
     for place in places:
-        id, wishes = AccountId(place.id), accounts.Wishes(base_url=place.url, groups=["family"])
+        id, wishes = AccountId(place.id), accounts.Wishes(base_url=place.url, groups=("family",))
         await accounts.add(desk, id, BrokerName(place.broker), wishes, place.credentials)
         await desk.sessions.keep(id, BrokerSession({"access_token": place.token}, expires))
 

@@ -1,4 +1,4 @@
-"""`ordo` as it is installed, which trusts the certificates of a folder: `python -m tests.benchmarks.ordo_trusting F buy …`.
+"""`ordo` as installed, trusting the certificates of a folder: `python -m tests.benchmarks.ordo_trusting F buy …`.
 
 Its own start is what `python -m ordo_cli` does, and the folder is looked up as the system's is.
 """

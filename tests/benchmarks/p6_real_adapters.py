@@ -46,9 +46,12 @@ BODY = b"transaction_type=BUY&exchange=NSE&tradingsymbol=INFY&quantity=1&product
 
 
 def measure() -> list[Row]:
-    with loopback() as server, tempfile.TemporaryDirectory() as folder:
-        with trusting(trusted_folder(server.authority, Path(folder) / "certificates")):
-            return asyncio.run(_measure(server, Path(folder)))
+    with (
+        loopback() as server,
+        tempfile.TemporaryDirectory() as folder,
+        trusting(trusted_folder(server.authority, Path(folder) / "certificates")),
+    ):
+        return asyncio.run(_measure(server, Path(folder)))
 
 
 async def _measure(server: Loopback, folder: Path) -> list[Row]:
@@ -111,7 +114,8 @@ def _questions(broker: str, *, books: bool) -> list[bytes]:
         head = f"{method} /{DELAY_MS}/{broker}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: token a:b\r\n"
         return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
-    book = [path.removeprefix("get ") for path, _ in READ[broker] if path.endswith("/orders") and path.startswith("get")]
+    reads = [path for path, _ in READ[broker] if path.endswith("/orders") and path.startswith("get")]
+    book = [path.removeprefix("get ") for path in reads]
     before = [question("GET", book[-1], b"")] if books and broker in TAGLESS else []
     return [*before, question("POST", path_of(broker), BODY)]
 
@@ -202,7 +206,8 @@ async def _over_new_lines(desk: Desk) -> float:
         lines = []
         for account in everybody:
             session = await desk.sessions.opened(await desk.sessions.row(account.id))
-            tools, credentials = replace(desk.lines.tools(account), session=session), await desk.lines.credentials(account)
+            tools = replace(desk.lines.tools(account), session=session)
+            credentials = await desk.lines.credentials(account)
             opened = brokers.spec(account.broker).connect(account, credentials, tools)
             lines.append(await stack.enter_async_context(opened))
         stamps = [desk.gate.stamps(scopes_over(account)) for account in everybody]

@@ -13,6 +13,8 @@ import httpx
 from ordo_cli.brokers.wire.exchange import Exchange
 from ordo_cli.domain.values import dataclass
 
+TURNS = 4  # of the loop, in which late bytes are read: two for what is there, as many for what comes meanwhile
+
 
 @dataclass(frozen=True, slots=True)
 class Waits:
@@ -94,10 +96,14 @@ class Line(asyncio.Protocol):
 
     async def quiet(self) -> bool:
         """Whether the line lives and nothing has come in that nobody asked for."""
-        if self._quiet():
-            return True
-        # Unread bytes: an end, or a late TLS ticket. One turn of the loop lets asyncio read them and tell.
-        await asyncio.sleep(0)
+        for _ in range(TURNS):
+            if self._quiet():
+                return True
+            if self.gone:
+                return False
+            # Unread bytes: an end, or the TLS tickets that a server sends behind its handshake. asyncio reads them and
+            # tells, but whoever waits for a turn of the loop has it before what the loop finds to read in that turn.
+            await asyncio.sleep(0)
         return self._quiet()
 
     def abort(self) -> None:
