@@ -12,7 +12,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import ROUND_CEILING, Decimal
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from ordo_cli.cli import door, show
 from ordo_cli.cli.door import Json
@@ -33,11 +35,19 @@ CAST = (
 )
 
 
+Scene = Callable[[Any], None]
+
+
 class Unmet(Exception):
     """A step that did not show what it should."""
 
 
-def demo(as_json: Json = False) -> None:
+def demo(
+    brokers: Annotated[
+        bool, typer.Option("--brokers", help="A whole day over the protocols of four real brokers, served here")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Take a tour that needs no account and no network. Nothing of yours is touched; ends with 0 if all went right.
 
     Example: ordo demo
@@ -46,12 +56,20 @@ def demo(as_json: Json = False) -> None:
     begun = clock.elapsed()
     page = Page(silent=as_json)
     with _stoppable(), tempfile.TemporaryDirectory(prefix="ordo-demo-") as home:
-        tour = Tour(home, page)
+        tour = _tour(home, page, brokers)
         problem = tour.walk()
     seconds = clock.elapsed() - begun
     data = {"steps": tour.done, "problem": problem, "seconds": round(seconds, 1)}
     code = FAILED if problem else DONE
     door.answer("demo", data, as_json=as_json, text=lambda: page.end(problem, seconds), exit_code=code)
+
+
+def _tour(home: str, page: Page, brokers: bool) -> Tour:
+    if not brokers:
+        return Tour(home, page)
+    from ordo_cli.cli.demo_brokers import BrokersTour  # 10 ms, only for this
+
+    return BrokersTour(home, page)
 
 
 class Tour:
@@ -65,7 +83,7 @@ class Tour:
 
     def walk(self) -> str | None:
         """Every scene until one does not show what it should; then what that was."""
-        for number, scene in enumerate(SCENES, start=1):
+        for number, scene in enumerate(self.SCENES, start=1):
             title = (scene.__doc__ or "").partition("\n")[0]
             self.page.title(number, title)
             try:
@@ -82,13 +100,13 @@ class Tour:
         for name, trouble, manner in CAST:
             commands.append(["account", "add", name, "--broker", "paper", "--group", "family", *trouble])
             self.page.line(f"{name:<6} {manner}")
-        self._prepare(commands)
+        self.prepare(commands)
         rows = self.run("account", "list")
         self.expect("five accounts are there", len(_rows(rows)) == len(CAST))
 
     def send(self) -> None:
         """One order, five accounts, and the truth about each"""
-        price = self._price()
+        price = self.price()
         self._order = ("buy", "NSE:INFY", "--qty", "10", "--limit", price, "--to", "@family", "--key", KEY)
         fan_out = self.run(*self._order, expect=UNKNOWN)
         self._fan_out = fan_out["id"]
@@ -149,11 +167,13 @@ class Tour:
         self.page.line(f"{found['rows']} facts, {found['state']}, head {found['head'][:16]}…")
         self.expect("the chain is whole", found["state"] == "whole")
 
-    def run(self, *words: str, expect: int = DONE, quietly: bool = False) -> Any:
+    SCENES: tuple[Scene, ...] = (set_up, send, reconcile, replay, positions, kill, audit)
+
+    def run(self, *words: str, expect: int = DONE, quietly: bool = False, given: str | None = None) -> Any:
         """Run one command of ordo; its data, or its error where that is what should come."""
         if not quietly:
             self.page.command(words)
-        ended = self._process("-m", "ordo_cli", *words, "--json")
+        ended = self._process("-m", "ordo_cli", *words, "--json", given=given)
         try:
             document = json.loads(ended.stdout)
         except ValueError:
@@ -163,18 +183,18 @@ class Tour:
             raise Unmet(f"ordo {' '.join(words[:2])} ended with {ended.returncode} instead of {expect}: {said}")
         return document.get("data", document.get("error"))
 
-    def _prepare(self, commands: list[list[str]]) -> None:
+    def prepare(self, commands: list[list[str]]) -> None:
         """Run several commands in one process: what nobody watches need not start an interpreter each."""
         ended = self._process("-c", PREPARE, json.dumps(commands))
         if ended.returncode != DONE:
             raise Unmet(f"the accounts could not be set up: {_last_line(ended.stderr)}")
 
-    def _process(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+    def _process(self, *words: str, given: str | None = None) -> subprocess.CompletedProcess[bytes]:
         try:
             return subprocess.run(  # noqa: S603 - the words are this module's own
                 [sys.executable, *words],
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
+                env=self.environment(),
+                input=(given or "").encode(),
                 capture_output=True,
                 timeout=PATIENCE,
             )
@@ -196,32 +216,21 @@ class Tour:
         self.page.table(("account", "state", "filled", "price", "why"), rows)
         return {leg["account"]: leg["state"] for leg in fan_out["legs"]}
 
-    def _price(self) -> str:
-        """A limit that fills at once and lies within every check."""
-        quote = _rows(self.run("quote", "NSE:INFY"))[0]
-        asked = Decimal(quote["ask"] or quote["last_price"]) * Decimal("1.005")
+    def price(self, times: str = "1.005") -> str:
+        """A limit that fills at once and lies within every check; or another share of what is asked."""
+        quote = _rows(self.run("quote", "NSE:INFY", quietly=times != "1.005"))[0]
+        asked = Decimal(quote["ask"] or quote["last_price"]) * Decimal(times)
         return str((asked / TICK).to_integral_value(ROUND_CEILING) * TICK)
 
     def _orders_of(self, target: str) -> int:
         return len(_rows(self.run("orders", target, quietly=True)))
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """The user's environment without anything that would lead a command to the user's own home."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORDO_", "_ORDO"))}
         package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         paths = [package, *filter(None, [kept.get("PYTHONPATH")])]
         return kept | {"ORDO_HOME": self.home, "PYTHONPATH": os.pathsep.join(paths)}
-
-
-SCENES: tuple[Callable[[Tour], None], ...] = (
-    Tour.set_up,
-    Tour.send,
-    Tour.reconcile,
-    Tour.replay,
-    Tour.positions,
-    Tour.kill,
-    Tour.audit,
-)
 
 
 class Page:

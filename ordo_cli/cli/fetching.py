@@ -26,7 +26,7 @@ class Fetching:
         if door.lively():
             self._bars = _bars()
             self._bars.start()
-            door.talk_above(lambda text: self._bars.console.print(text, markup=False, highlight=False))
+            door.talk_above(self._print_above)
         return self
 
     def __exit__(
@@ -35,6 +35,11 @@ class Fetching:
         if self._bars is not None:
             door.talk_above(None)
             self._bars.stop()
+
+    def _print_above(self, text: str) -> None:
+        from rich.text import Text
+
+        self._bars.console.print(Text.from_ansi(text.lstrip("\n")))
 
     def __call__(self, progress: Progress) -> None:
         if self._bars is not None:

@@ -73,7 +73,7 @@ def sync(
     for each in done:
         if each.problem is not None:
             hint = f"\n  {show.cleaned(each.problem.hint)}" if each.problem.hint else ""
-            door.warn(f"{each.name}: {show.cleaned(each.problem.message)}{hint}")
+            door.warn(f"{each.title}: {show.cleaned(each.problem.message)}{hint}")
     door.answer(
         "instrument sync",
         _synced_json(done) if as_json else None,
@@ -197,7 +197,15 @@ def _json(found: Instrument) -> dict[str, Any]:
 
 def _synced(each: Synced) -> tuple[object, ...]:
     problem = None if each.problem is None else each.problem.message
-    return (each.name, each.day, each.rows or None, each.left_out or None, each.received or None, each.seconds, problem)
+    return (
+        each.title,
+        each.day,
+        each.rows or None,
+        each.left_out or None,
+        each.received or None,
+        each.seconds,
+        problem,
+    )
 
 
 def _synced_json(done: Sequence[Synced]) -> object:

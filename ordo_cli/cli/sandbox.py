@@ -35,6 +35,9 @@ def sandbox(
     hours: Annotated[
         str, typer.Option("--hours", metavar="H", help="always, or exchange: 09:15 to 15:30 in India")
     ] = "always",
+    redirect: Annotated[
+        str | None, typer.Option("--redirect", metavar="URL", help="Where login pages send the browser")
+    ] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="Say which kinds of fault there are")] = False,
 ) -> None:
     """Serve brokers' wire protocols to this machine alone, over a paper exchange of their own. No money is near it.
@@ -60,6 +63,7 @@ def sandbox(
         accounts=accounts,
         faults=tuple(fault or ()),
         exchange_hours=hours == "exchange",
+        redirect=redirect,
     )
     _serve(settings)
 

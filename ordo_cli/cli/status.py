@@ -36,7 +36,7 @@ def _print(found: Status) -> None:
     for each in found.lists:
         day = "is not on this machine" if each.day is None else f"of {each.day:%d %b %Y}"
         mend = f"; stale, so orders are refused: ordo instrument sync --broker {each.broker}" if each.stale else ""
-        pairs.append((f"instruments of {each.name}", day + mend))
+        pairs.append((f"instruments of {each.title}", day + mend))
     show.facts("", pairs)
     if found.accounts:
         show.table("", ACCOUNTS, [_account_row(each) for each in found.accounts])

@@ -150,7 +150,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "audit export": {"--anchor": "?", "--json": ""},
     "audit": {},
     "init": {"--secrets": "keyring|vault", "--key-file": "?", "--passphrase-file": "?", "--json": ""},
-    "demo": {"--json": ""},
+    "demo": {"--brokers": "", "--json": ""},
     "doctor": {"--json": ""},
     "account add": {
         "--broker": "?",

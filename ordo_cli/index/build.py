@@ -115,16 +115,17 @@ class Builder:
         extra = ""
         if more:
             extra = "\x1e".join([f"{key}\x1f{value.translate(_TO_SPACE)}" for key, value in more.items()])
-        record = (
+        text = (
             f"{instrument}\t{name}\t{tick}\t{lot}\t{freeze or ''}\t{low or ''}\t{high or ''}"
             f"\t{isin or ''}\t{code}\t{token}\t{segment}\t{extra}"
         )
+        record = text.encode("utf-8", "replace")
         self._rows.append(
             (
                 order,
                 strike,
                 kind,
-                record.encode("utf-8", "replace"),
+                crc32(record).to_bytes(4, "little") + record,
                 place,
                 crc32(instrument.encode()) << 32,
                 crc32(code.encode("utf-8", "replace")) << 32,
@@ -197,11 +198,11 @@ def _without_repetitions(rows: list[Facts]) -> list[Facts]:
 
 
 def _name(row: Facts) -> bytes:
-    return row[RECORD][: row[RECORD].index(b"\t")]
+    return row[RECORD][4 : row[RECORD].index(b"\t", 4)]
 
 
 def _columns(rows: list[Facts]) -> tuple[dict[str, bytes], int]:
-    records = [crc32(row[RECORD]).to_bytes(4, "little") + row[RECORD] for row in rows]
+    records = [row[RECORD] for row in rows]
     ends = list(accumulate(map(len, records)))
     if ends[-1] >= LONGEST:
         raise Broken("it is larger than 4 GB")
@@ -259,10 +260,12 @@ def _file(sections: Mapping[str, bytes], *, rows: int, day: date, left_out: int,
         parts += [bytes(gap), sections[name]]
         places[name] = at + gap, len(sections[name])
         at += gap + len(sections[name])
-    body = b"".join(parts)
+    body = 0
+    for part in parts:
+        body = crc32(part, body)
     bases = len(sections["lines"]) // 4
-    head = Head(rows, bases, day.toordinal(), left_out, ambiguous, places, crc32(body))
-    return head.packed() + body
+    head = Head(rows, bases, day.toordinal(), left_out, ambiguous, places, body)
+    return b"".join([head.packed(), *parts])
 
 
 def build(rows: Iterable[tuple[object, ...]], day: date) -> bytes:

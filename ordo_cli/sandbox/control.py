@@ -78,6 +78,8 @@ class Control:
         return {
             "brokers": {desk.broker: self._desk_facts(desk) for desk in self._sandbox.desks.values()},
             **self._clock_facts(),
+            "questions": sorted(self._questions),
+            "changes": sorted(self._changes),
         }
 
     def _desk_facts(self, desk: Desk) -> object:

@@ -76,6 +76,24 @@ class Call:
 Handler = Callable[[Call], Reply]
 
 
+class Turned(Exception):
+    """A handler's definitive no; each broker has its own kind, which makes the reply."""
+
+    reply: Reply
+
+
+def said(handler: Handler) -> Handler:
+    """A handler whose refusals are replies."""
+
+    def answer(call: Call) -> Reply:
+        try:
+            return handler(call)
+        except Turned as refused:
+            return refused.reply
+
+    return answer
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """`{name}` in a path stands for one segment. `call` is what fault rules and rate limits call it."""

@@ -40,6 +40,7 @@ class Settings:
     accounts: int = 2
     faults: tuple[str, ...] = ()
     exchange_hours: bool = False
+    redirect: str | None = None  # where login pages send the browser; None for each broker's default
 
 
 def gateway(name: str) -> Gateway:
@@ -77,6 +78,8 @@ class Sandbox:
             )
             for each in gateways
         }
+        for desk in self.desks.values():
+            desk.redirect = settings.redirect or desk.redirect
         self.counters = {each.name: Counter(each, self.desks[each.name], self.faults, self.record) for each in gateways}
         self._control = Control(self)
 

@@ -116,7 +116,8 @@ def _folders(home: Home) -> Iterator[Verdict]:
 
 def _files(home: Home) -> Iterator[Verdict]:
     found = [home.config_file, home.database]
-    for folder in dict.fromkeys((home.config, home.data, home.run, os.path.join(home.run, "armed.d"), home.logs)):
+    armed = os.path.join(home.run, "armed.d")
+    for folder in dict.fromkeys((home.config, home.data, home.run, armed, home.instruments, home.logs)):
         if os.path.isdir(folder):
             found += [entry.path for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
     yield _closed("files", [path for path in dict.fromkeys(found) if os.path.exists(path)], "600")
@@ -306,15 +307,15 @@ def _masters(desk: Desk, accounts: list[Account]) -> Iterator[Verdict]:
     for each in masters.ages(desk, [account for account in accounts if account.enabled]):
         sync = f"ordo instrument sync --broker {each.broker}"
         if each.day is None:
-            message = f"the list of {each.name} is missing or damaged; orders at it are refused"
+            message = f"the list of {each.title} is missing or damaged; orders at it are refused"
             yield Verdict("instruments", Level.WARN, message, sync)
         elif each.stale:
-            message = f"the list of {each.name} is of {each.day:%d %b %Y}; orders at it are refused"
+            message = f"the list of {each.title} is of {each.day:%d %b %Y}; orders at it are refused"
             yield Verdict("instruments", Level.WARN, message, sync)
         elif not masters.whole(desk, each.name):
-            yield Verdict("instruments", Level.FAIL, f"the list of {each.name} was damaged on the disk", sync)
+            yield Verdict("instruments", Level.FAIL, f"the list of {each.title} was damaged on the disk", sync)
         else:
-            yield Verdict("instruments", Level.OK, f"the list of {each.name} is of {each.day:%d %b %Y}")
+            yield Verdict("instruments", Level.OK, f"the list of {each.title} is of {each.day:%d %b %Y}")
 
 
 def _egress(accounts: list[Account]) -> Iterator[Verdict]:

@@ -55,6 +55,11 @@ class Synced:
     seconds: float = 0.0
     problem: Problem | None = None
 
+    @property
+    def title(self) -> str:
+        """Whose list it is, for people."""
+        return self.broker if self.base_url is None else f"{self.broker} at {self.base_url}"
+
 
 @dataclass(frozen=True, slots=True)
 class Age:
@@ -65,6 +70,11 @@ class Age:
     accounts: tuple[str, ...]
     day: date | None
     stale: bool
+
+    @property
+    def title(self) -> str:
+        """Whose list it is, for people: a broker's, or that of another address that some accounts have."""
+        return self.broker if self.name == self.broker else f"{self.broker} for {', '.join(self.accounts)}"
 
 
 Watch = Callable[[Progress], None]

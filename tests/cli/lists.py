@@ -6,13 +6,16 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from ordo_cli.brokers import paper
+from ordo_cli.brokers import opening, paper
 from ordo_cli.brokers.masters import MasterFile, MasterSource, Row
 from ordo_cli.domain.accounts import Account, BrokerName
 from ordo_cli.domain.fanouts import Mode
 
 
 def files(account: Account) -> Sequence[MasterFile]:
+    """Of an account of the group `misled` there is nothing on the server."""
+    if "misled" in account.groups:
+        return [MasterFile("all", f"{os.environ['LISTS_URL']}/nothing.csv")]
     return [MasterFile("all", f"{os.environ['LISTS_URL']}/{account.broker}.csv")]
 
 
@@ -22,4 +25,10 @@ def parse(file: str, lines: Iterable[str]) -> Iterator[Row]:
         yield Row(name, title, "0.05", 1, code, segment="NSE")
 
 
-SPEC = replace(paper.SPEC, name=BrokerName("lists"), mode=Mode.LIVE, master=MasterSource(files, parse))
+SPEC = replace(
+    paper.SPEC,
+    name=BrokerName("lists"),
+    mode=Mode.LIVE,
+    check_account=opening.check_account,
+    master=MasterSource(files, parse),
+)

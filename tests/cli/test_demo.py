@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ordo_cli.cli.demo import SCENES, Page, Tour, Unmet
+from ordo_cli.cli.demo import Page, Tour, Unmet
 
 COMMAND = [sys.executable, "-m", "ordo_cli", "demo"]
 ROOT = str(Path(__file__).parents[2])
@@ -30,7 +30,7 @@ def test_every_step_shows_what_it_should_and_nothing_is_left_behind(tmp_path: Pa
     found = json.loads(ended.stdout)["data"]
     assert ended.returncode == 0, found["problem"]
     assert found["problem"] is None
-    assert [step["held"] for step in found["steps"]] == [True] * len(SCENES)
+    assert [step["held"] for step in found["steps"]] == [True] * len(Tour.SCENES)
     assert os.listdir(tmp_path / "tmp") == []
     assert not (tmp_path / "mine").exists()
 

@@ -74,6 +74,7 @@ FLAGS = {
     "token create": "--scope --accounts --max-value --expires --yes --json",
     "token list": "--json --csv",
     "token revoke": "--json",
+    "sandbox": "--brokers --port --fault --seed",
     "serve": "--host --port --socket --expose --tls-cert --tls-key --client-ca --workers --allow-host --origin",
     "remote login": "--json",
     "remote logout": "--json",

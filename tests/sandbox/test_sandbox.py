@@ -294,3 +294,11 @@ async def test_a_form_that_is_no_text_is_a_bad_request(running: Running) -> None
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = await running.http.post(url, content=b"api_key=\xff\xfe", headers=headers)
     assert (answer.status_code, answer.json()["error_type"]) == (400, "InputException")
+
+
+async def test_login_pages_send_the_browser_where_the_start_said(tmp_path: Path) -> None:
+    there = "http://127.0.0.1:9/back"
+    settings = Settings(folder=str(tmp_path / "it"), brokers=("zerodha", "fyers"), port=0, redirect=there)
+    async with serving(settings, FakeClock(), print) as sandbox, httpx.AsyncClient(trust_env=False) as http:
+        answer = await Kite(Running(sandbox, FakeClock(), [], http)).page()
+        assert answer.headers["location"].startswith(there)

@@ -116,8 +116,10 @@ class Served:
             answer = self._opener.open(address, urllib.parse.urlencode(form).encode())
         except urllib.error.HTTPError as redirected:
             answer = redirected
-        assert answer.status == 302, answer.read()
-        return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(answer.headers["location"]).query))
+        with answer:
+            assert answer.status == 302, answer.read()
+            there = urllib.parse.urlsplit(answer.headers["location"])
+        return dict(urllib.parse.parse_qsl(there.query))
 
     def totp(self, account: dict[str, str]) -> str:
         return totp(account["totp_secret"], SystemClock().now())

@@ -1,7 +1,8 @@
 """kiteconnect, Zerodha's official client, at the sandbox's gateway: what it reads is what the gateway meant.
 
-What the client cannot do here: open the login page by itself (its address is fixed to Zerodha's own host; the page is
-filled in over plain HTTP instead), and stream ticks or order updates (its socket goes to a fixed host too).
+What the client cannot do: tell a MarginException from others (it has no such class); and, here, open the login page by
+itself, for its address is fixed to Zerodha's own host (the page is filled in over plain HTTP instead), or stream ticks
+and order updates, for its socket goes to a fixed host too.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def value(steps: dict[str, dict[str, Any]], name: str) -> Any:
         ("wrong secret", "TokenException"),
         ("market without protection", "InputException"),
         ("wrong symbol", "InputException"),
-        ("too dear", "MarginException"),
+        ("too dear", "GeneralException"),  # the client has no class of its own for a MarginException
         ("cancel again", "OrderException"),
         ("profile after logout", "TokenException"),
     ],

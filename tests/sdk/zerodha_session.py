@@ -1,6 +1,6 @@
-"""What Zerodha's official client does at an address; runs in an environment of its own, prints JSON lines.
+"""What Zerodha's official client does at an address; runs in its own environment and prints JSON lines.
 
-Arguments: base address, API key, secret, request token. Each line has the step and its value, or the client's exception.
+Arguments: base address, API key, secret, request token. Each line has a step and its value, or the client's exception.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from ordo_cli.brokers.wire import Ungated
 from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.errors import NoAnswer, Rejected, SessionExpired
 from ordo_cli.domain.market import IST
+from ordo_cli.domain.text import LIMIT
 
 DIES_AT = time(6, 0)
 PATIENCE = timedelta(minutes=15)  # for a person to log in; the auth code itself is said to live briefly (unconfirmed)
@@ -48,6 +49,8 @@ class FyersLogin:
         }
         page = f"{address_of(account, HOST)}/api/v3/generate-authcode?{urlencode(query)}"
         prompt = f"log in there, then give the whole address where your browser ends, or its auth_code: {page}"
+        if len(prompt) > LIMIT:  # it would be shown cut, and a cut address is no address
+            raise Rejected("redirect_uri is too long", hint="register a shorter one", code="REDIRECT_URI")
         return Challenge(ChallengeKind.REDIRECT, prompt, tools.clock.now() + PATIENCE, state.encode())
 
     async def answer(

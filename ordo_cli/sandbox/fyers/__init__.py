@@ -14,12 +14,11 @@ from ordo_cli.sandbox.fyers.answers import (
     INVALID_TOKEN,
     NOT_LOGGED_IN,
     UNACKNOWLEDGED,
-    Refused,
     error,
     failure,
     ok,
 )
-from ordo_cli.sandbox.gateway import Call, Handler, Refusal, Route
+from ordo_cli.sandbox.gateway import Handler, Refusal, Route, said
 from ordo_cli.sandbox.rates import DAY, MINUTE, SECOND, Limit
 from ordo_cli.sandbox.sessions import Session
 from ordo_cli.sandbox.wire import Reply, Request
@@ -35,20 +34,8 @@ LIMITS = (
 )
 
 
-def _said(handler: Handler) -> Handler:
-    """A handler whose refusals are replies."""
-
-    def answer(call: Call) -> Reply:
-        try:
-            return handler(call)
-        except Refused as refused:
-            return refused.reply
-
-    return answer
-
-
 def _route(method: str, path: str, call: str, handler: Handler, *, open: bool = False) -> Route:
-    return Route(method, path, call, _said(handler), open)
+    return Route(method, path, call, said(handler), open)
 
 
 class Fyers:

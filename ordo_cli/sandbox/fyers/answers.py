@@ -13,7 +13,7 @@ from ordo_cli.brokers.paper.listing import Listing
 from ordo_cli.domain.instruments import MONTHS, Kind
 from ordo_cli.domain.market import IST
 from ordo_cli.sandbox.catalog import exchange_token, short_symbol
-from ordo_cli.sandbox.gateway import Row
+from ordo_cli.sandbox.gateway import Row, Turned
 from ordo_cli.sandbox.wire import Reply, json_reply
 
 PARAMETER, UNKNOWN_ORDER, BAD_POSITION, REJECTED, UNKNOWN_SYMBOL, NOTHING_TO_EXIT = -50, -51, -53, -99, -300, -352
@@ -34,17 +34,14 @@ def error(code: int, message: str, status: int = 400, **more: object) -> Reply:
     return json_reply({"s": "error", "code": code, "message": message, **more}, status)
 
 
-class Refused(Exception):
+class Refused(Turned):
     """A definitive no of one handler: the body and its HTTP status."""
 
     def __init__(self, code: int, message: str, status: int = 400, **more: object) -> None:
         super().__init__(message)
         self.body: Row = {"s": "error", "code": code, "message": message, **more}
         self.status = status
-
-    @property
-    def reply(self) -> Reply:
-        return json_reply(self.body, self.status)
+        self.reply = json_reply(self.body, status)
 
 
 def bad_input(message: str) -> Refused:

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 from ordo_cli.sandbox.accounts import SandboxAccount
 from ordo_cli.sandbox.desk import Desk
-from ordo_cli.sandbox.gateway import Call, Handler, Refusal, Route
+from ordo_cli.sandbox.gateway import Handler, Refusal, Route, said
 from ordo_cli.sandbox.hdfc import login, orders, portfolio
-from ordo_cli.sandbox.hdfc.answers import Refused, error, failure
+from ordo_cli.sandbox.hdfc.answers import error, failure
 from ordo_cli.sandbox.rates import SECOND, Limit
 from ordo_cli.sandbox.sessions import Session
 from ordo_cli.sandbox.wire import Reply, Request, json_reply
@@ -18,20 +18,8 @@ API = "/oapi/v1"
 LIMITS = (Limit("orders", frozenset({"place", "modify", "cancel"}), 10, SECOND),)
 
 
-def _said(handler: Handler) -> Handler:
-    """A handler whose refusals are replies."""
-
-    def answer(call: Call) -> Reply:
-        try:
-            return handler(call)
-        except Refused as refused:
-            return refused.reply
-
-    return answer
-
-
 def _route(method: str, path: str, call: str, handler: Handler, *, open: bool = False) -> Route:
-    return Route(method, path, call, _said(handler), open)
+    return Route(method, path, call, said(handler), open)
 
 
 class Hdfc:

@@ -11,6 +11,7 @@ from datetime import datetime
 from ordo_cli.brokers.paper.amounts import moment_of
 from ordo_cli.domain.instruments import MONTHS
 from ordo_cli.domain.market import IST
+from ordo_cli.sandbox.gateway import Turned
 from ordo_cli.sandbox.wire import Reply, html_reply, json_reply
 
 
@@ -22,7 +23,7 @@ def error(message: str, status: int = 200) -> Reply:
     return json_reply({"status": "error", "message": message}, status)
 
 
-class Refused(Exception):
+class Refused(Turned):
     """A definitive no of one handler: its body and HTTP status."""
 
     def __init__(self, body: dict[str, object], status: int) -> None:

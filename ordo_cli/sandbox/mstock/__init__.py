@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ordo_cli.sandbox.accounts import SandboxAccount
 from ordo_cli.sandbox.desk import Desk
-from ordo_cli.sandbox.gateway import Call, Handler, Refusal, Route
+from ordo_cli.sandbox.gateway import Handler, Refusal, Route, said
 from ordo_cli.sandbox.mstock import login, orders, portfolio
-from ordo_cli.sandbox.mstock.answers import Refused, error, failure
+from ordo_cli.sandbox.mstock.answers import error, failure
 from ordo_cli.sandbox.rates import HOUR, MINUTE, SECOND, Limit
 from ordo_cli.sandbox.sessions import Session
 from ordo_cli.sandbox.wire import Reply, Request, json_reply
@@ -23,20 +23,8 @@ LIMITS = (
 )
 
 
-def _said(handler: Handler) -> Handler:
-    """A handler whose refusals are replies."""
-
-    def answer(call: Call) -> Reply:
-        try:
-            return handler(call)
-        except Refused as refused:
-            return refused.reply
-
-    return answer
-
-
 def _route(method: str, path: str, call: str, handler: Handler, *, open: bool = False) -> Route:
-    return Route(method, BASE + path, call, _said(handler), open)
+    return Route(method, BASE + path, call, said(handler), open)
 
 
 class MStock:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from ordo_cli.brokers.paper.amounts import moment_of
 from ordo_cli.domain.market import IST
+from ordo_cli.sandbox.gateway import Turned
 from ordo_cli.sandbox.wire import Reply, json_reply
 
 TYPES = {400: "InputException", 401: "TokenException", 403: "APIKeyException"}
@@ -23,7 +24,7 @@ def error(kind: str, message: str, status: int = 200) -> Reply:
     return json_reply({"status": "error", "message": message, "error_type": kind, "data": None}, status)
 
 
-class Refused(Exception):
+class Refused(Turned):
     """A definitive no of one handler."""
 
     def __init__(self, kind: str, message: str, status: int = 200) -> None:

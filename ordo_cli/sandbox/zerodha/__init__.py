@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 
 from ordo_cli.sandbox.accounts import SandboxAccount
 from ordo_cli.sandbox.desk import Desk
-from ordo_cli.sandbox.gateway import Call, Handler, Refusal, Route
+from ordo_cli.sandbox.gateway import Handler, Refusal, Route, said
 from ordo_cli.sandbox.rates import DAY, MINUTE, SECOND, Limit
 from ordo_cli.sandbox.sessions import Session
 from ordo_cli.sandbox.wire import Reply, Request
 from ordo_cli.sandbox.zerodha import login, market, orders, portfolio
-from ordo_cli.sandbox.zerodha.answers import Refused, error, failure
+from ordo_cli.sandbox.zerodha.answers import error, failure
 
 ORDERS = frozenset({"place", "modify", "cancel"})
 QUOTES = frozenset({"quotes"})
@@ -27,20 +27,8 @@ LIMITS = (  # DOC/03, counted by the calendar second (TradingQnA); confirmed
 )
 
 
-def _said(handler: Handler) -> Handler:
-    """A handler whose refusals are replies."""
-
-    def answer(call: Call) -> Reply:
-        try:
-            return handler(call)
-        except Refused as refused:
-            return refused.reply
-
-    return answer
-
-
 def _route(method: str, path: str, call: str, handler: Handler, *, open: bool = False) -> Route:
-    return Route(method, path, call, _said(handler), open)
+    return Route(method, path, call, said(handler), open)
 
 
 class Zerodha:

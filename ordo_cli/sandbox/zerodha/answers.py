@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ordo_cli.brokers.paper.amounts import moment_of
 from ordo_cli.domain.market import IST
+from ordo_cli.sandbox.gateway import Turned
 from ordo_cli.sandbox.wire import Reply, json_reply
 
 # What a failure of the edge or the order system is called, by status: DOC/03 (confirmed); 504 has no type there.
@@ -31,7 +32,7 @@ def error(status: int, kind: str, message: str) -> Reply:
     return json_reply({"status": "error", "message": message, "error_type": kind, "data": None}, status)
 
 
-class Refused(Exception):
+class Refused(Turned):
     """A definitive no of one handler: status, error type and text."""
 
     def __init__(self, kind: str, message: str, status: int = 400) -> None:

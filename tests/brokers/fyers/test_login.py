@@ -16,6 +16,7 @@ from ordo_cli.brokers import spec
 from ordo_cli.brokers.base import WRONG_ANSWER, BrokerSession, Challenge, ChallengeKind, Login, Tools
 from ordo_cli.brokers.fyers.login import next_end, session_of
 from ordo_cli.domain.errors import NoAnswer, OrdoError, Rejected, SessionExpired, SessionNeeded, Unreachable
+from ordo_cli.domain.text import clean
 from tests.brokers.fyers.fake import recorded
 from tests.brokers.fyers.setting import CREDENTIALS, SESSION, account, opened, tools
 from tests.brokers.wire.faults import answer, saying
@@ -90,6 +91,18 @@ async def test_a_sandbox_has_its_page_at_its_own_address() -> None:
     challenge = await fyers().start(account("http://127.0.0.1:9/"), CREDENTIALS, tools(session=None))
     assert isinstance(challenge, Challenge)
     assert " http://127.0.0.1:9/api/v3/generate-authcode?client_id=" in challenge.prompt
+
+
+async def test_the_address_of_the_page_is_shown_whole_or_not_at_all() -> None:
+    for length in (10, 100, 150, 1000):
+        credentials = {**CREDENTIALS, "redirect_uri": "https://127.0.0.1/" + "x" * length}
+        try:
+            challenge = await fyers().start(account(), credentials, tools(session=None))
+        except Rejected:
+            assert length == 1000
+        else:
+            assert isinstance(challenge, Challenge)
+            assert clean(challenge.prompt) == challenge.prompt
 
 
 # what comes back

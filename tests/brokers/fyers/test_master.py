@@ -178,7 +178,9 @@ def test_the_files_are_public_and_at_the_accounts_own_address_if_it_has_one() ->
     assert not any(each.secret for each in public)
     own = source.files(account("http://127.0.0.1:8000/"))
     assert own[0].url == "http://127.0.0.1:8000/sym_details/NSE_CM.csv"
-    assert next(source.parse("NSE_CM", lines_of("NSE_CM"))).instrument.id == IDEA
+    first = next(source.parse("NSE_CM", lines_of("NSE_CM")))
+    assert isinstance(first, Listing)
+    assert first.instrument.id == IDEA
 
 
 def test_a_name_from_the_list_is_cleaned() -> None:

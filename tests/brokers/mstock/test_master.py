@@ -172,4 +172,6 @@ def test_the_source_says_where_the_file_is_and_what_opens_it() -> None:
     assert own.url == "http://127.0.0.1:9/openapi/typea/instruments/scriptmaster"
     headers = source.headers(CREDENTIALS, {"access_token": TOKEN})
     assert headers == {"x-mirae-version": "1", "authorization": f"token {CREDENTIALS['api_key']}:{TOKEN}"}
-    assert [str(each.instrument.id) for each in source.parse(file.name, [HEAD, INFY])] == ["NSE:INFY"]
+    (listed,) = source.parse(file.name, [HEAD, INFY])
+    assert isinstance(listed, Listing)
+    assert str(listed.instrument.id) == "NSE:INFY"
