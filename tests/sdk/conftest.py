@@ -14,13 +14,13 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ordo_cli.machine import SystemClock
-from ordo_cli.sandbox.codes import totp
+from ordo_cli.domain.market import IST
 from tests.house.tree import ROOT
 from tests.postgres import REQUIRED
 
@@ -122,12 +122,19 @@ class Served:
         return dict(urllib.parse.parse_qsl(there.query))
 
     def totp(self, account: dict[str, str]) -> str:
-        return totp(account["totp_secret"], SystemClock().now())
+        [code] = [row["totp"] for row in self.ask("otp")["codes"] if row["account"] == account["user"]]
+        return str(code)
+
+    def wake(self) -> None:
+        """Go on to ten in the morning in India, where no session is about to end with the day."""
+        now = datetime.fromisoformat(self.ask("clock")["now"]).astimezone(IST)
+        ten = now.replace(hour=10, minute=0, second=0, microsecond=0)
+        self.change("clock", set=(ten if ten > now else ten + timedelta(days=1)).isoformat())
 
 
 @contextmanager
 def sandbox_of(broker: str, home: Path) -> Iterator[Served]:
-    """One broker's gateway at a free port, without limits of rates, where a share of Infosys is at 1500."""
+    """One broker's gateway at a free port, in the morning, without limits of rates, with Infosys at 1500."""
     process = subprocess.Popen(
         [sys.executable, "-m", "ordo_cli", "--home", str(home), "sandbox", "--brokers", broker, "--port", "0"],
         cwd=ROOT,
@@ -139,6 +146,7 @@ def sandbox_of(broker: str, home: Path) -> Iterator[Served]:
     try:
         line = next(line for line in process.stderr if line.startswith(broker))
         served = Served(re.findall(r"http://\S+", line)[0])
+        served.wake()
         served.change("rates", on=False)
         served.change("price", instrument="NSE:INFY", price="1500")
         yield served

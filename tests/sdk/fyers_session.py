@@ -102,7 +102,7 @@ def reads(do: Driven) -> None:
 
 def single_orders(do: Driven) -> None:
     placed = do("place", "place_order", {**LIMIT, "orderTag": "ordo1"})["id"]
-    do("place another", "place_order", {**LIMIT, "symbol": "NSE:M&M-EQ", "limitPrice": 2900, "orderTag": "ordo2"})
+    do("place another", "place_order", {**LIMIT, "symbol": "NSE:M&M-EQ", "limitPrice": 3500, "orderTag": "ordo2"})
     do("book", "orderbook")
     do("book of a tag", "orderbook", {"order_tag": "1:ordo1"})
     do("one of the book", "get_orders", {"id": placed})
@@ -164,6 +164,13 @@ async def without_waiting(client: Any) -> dict[str, Any]:
         await client.close()
 
 
+def without_an_answer(do: Driven, base: str) -> None:
+    """An order that arrives and is never answered."""
+    rule = {"rule": "fyers:place:accept-then-dropx1"}
+    assert requests.post(f"{base}/_sandbox/faults", json=rule, timeout=10).ok
+    do("an order without an answer", "place_order", {**LIMIT, "orderTag": "ordo2"})
+
+
 def nothing_there(do: Driven, methods: list[str]) -> None:
     for method in methods:
         takes = inspect.signature(getattr(do.client, method)).parameters
@@ -186,6 +193,8 @@ def main(facts: dict[str, Any]) -> None:
     several_orders(do)
     other = fyersModel.FyersModel(client_id=app_id, token=token, is_async=True)
     tell("without waiting", lambda: asyncio.run(without_waiting(other)), method="close")
+    without_an_answer(do, base)
+    do("book at the end", "orderbook")
     nothing_there(do, facts["nothing"])
     do("logout", "logout")
     do("profile after logout", "get_profile")

@@ -142,7 +142,7 @@ def modify(call: Call) -> Reply:
     changes = Changes(
         quantity,
         amount(form, "price") if limited else None,
-        amount(form, "trigger_price") if stopping and order.phase in ("stop", AMO) else None,
+        amount(form, "trigger_price") if stopping and (kind != order.type or order.phase in ("stop", AMO)) else None,
     )
     _check_tick(listed(order.instrument), changes.limit_price, changes.trigger_price)
     floor, account = call.desk.floor, call.account.paper
