@@ -180,6 +180,8 @@ async def test_a_filled_order_is_traded_in_both_books(mstock: MStock) -> None:
     assert trade["ORDER_DATE_TIME"] == "23-11-2026 10:00:01"
     history = await mstock.call("POST", "/trades", data={"fromdate": "2026-11-23", "todate": "2026-11-23"})
     assert history.json()["data"][0]["order_id"] == order
+    assert await mstock.data("/trades", fromdate="2026-11-01", todate="2026-11-22") == []
+    assert error(await mstock.call("GET", "/trades", params={"fromdate": "23-11-2026"}))[:2] == (400, "InputException")
     positions = await mstock.data("/portfolio/positions")
     assert positions["day"] is None
     assert positions["net"][0]["quantity"] == 10

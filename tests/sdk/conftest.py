@@ -125,9 +125,13 @@ class Served:
         [code] = [row["totp"] for row in self.ask("otp")["codes"] if row["account"] == account["user"]]
         return str(code)
 
+    def now(self) -> datetime:
+        """Its time, in India."""
+        return datetime.fromisoformat(self.ask("clock")["now"]).astimezone(IST)
+
     def wake(self) -> None:
         """Go on to ten in the morning in India, where no session is about to end with the day."""
-        now = datetime.fromisoformat(self.ask("clock")["now"]).astimezone(IST)
+        now = self.now()
         ten = now.replace(hour=10, minute=0, second=0, microsecond=0)
         self.change("clock", set=(ten if ten > now else ten + timedelta(days=1)).isoformat())
 
