@@ -39,6 +39,7 @@ class Control:
             "clock": self._clock,
             "faults": self._faults,
             "otp": self._otp,
+            "sessions": self._sessions,
         }
         self._changes: Mapping[str, Callable[[dict[str, Any]], object]] = {
             "price": self._price,
@@ -134,6 +135,17 @@ class Control:
         return {
             "faults": [
                 {"rule": rule.text, "struck": rule.struck, "left": rule.left} for rule in self._sandbox.faults.rules
+            ]
+        }
+
+    def _sessions(self, request: Request) -> object:
+        """The tokens that are out, for whoever looks for where they should not be."""
+        now = self._sandbox.clock.now()
+        return {
+            "sessions": [
+                {"broker": desk.broker, "account": session.account.user, "token": session.token}
+                for desk in self._sandbox.desks.values()
+                for session in desk.sessions.live(now)
             ]
         }
 

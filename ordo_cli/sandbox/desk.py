@@ -39,7 +39,7 @@ class Desk:
         self.telephone = Telephone(self.chance, tell)
         self.sessions = Sessions()
         self.rates = Rates(limits)
-        self.redirect = f"http://127.0.0.1:8020/login/{broker}"
+        self.redirect = "http://127.0.0.1:8021"  # where `ordo login` waits for a browser
         """Where the login page sends the browser: the address that is registered for the broker's app."""
         self.port = 0
         self.echo = echoes

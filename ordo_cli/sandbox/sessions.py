@@ -41,6 +41,10 @@ class Sessions:
         found = self._by_token.get(token)
         return found if found is not None and now < found.until else None
 
+    def live(self, now: datetime) -> list[Session]:
+        """Those that open something at this moment."""
+        return [session for token, session in self._by_token.items() if self.find(token, now) is not None]
+
     def has_expired(self, token: str, now: datetime) -> bool:
         """Whether this was a session, and time alone ended it."""
         found = self._by_token.get(token)
