@@ -36,6 +36,7 @@ def environment_with(folder: Path, *requirements: str) -> Path:
     python = folder / "bin" / "python"
     done = subprocess.run(
         [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements],
+        env={**os.environ, "AIOHTTP_NO_EXTENSIONS": "1"},  # one pins an aiohttp whose parts in C newer Pythons lack
         capture_output=True,
         text=True,
     )

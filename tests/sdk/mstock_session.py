@@ -1,8 +1,8 @@
 """What m.Stock's official client (Type A) does at an address; runs in an environment of its own, prints JSON lines.
 
-The argument is a JSON object of facts: where the gateway is, two accounts (one is sent codes, one has an authenticator),
-and which of the client's methods are known to reach nothing there. Each line has a step and what the client gave for
-it, or its exception with the HTTP status that the client kept.
+The argument is a JSON object of facts: where the gateway is, two accounts (one is sent codes, the other has an
+authenticator), and which of the client's methods are known to reach nothing there. Each line has a step and what the
+client gave for it, or its exception with the HTTP status that the client kept.
 """
 
 from __future__ import annotations

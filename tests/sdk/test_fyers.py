@@ -131,7 +131,8 @@ def test_what_it_refuses_at_risk_management_stands_in_the_book(steps: Steps) -> 
     said = steps["too dear"]["value"]
     row = only(book, id=said["id"])
     assert (row["status"], row["filledQty"]) == (5, 0)
-    assert said["message"].endswith(row["message"]) and "available" in row["message"]
+    assert "is available" in row["message"]
+    assert said["message"].endswith(row["message"])
     tags = {order["orderTag"] for order in book}
     assert tags == {"1:ordo1", "1:ordo2", "1:ordo3", "2:Untagged"}
 

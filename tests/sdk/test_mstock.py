@@ -30,8 +30,9 @@ CANNOT: dict[str, tuple[str, list[str]]] = {
 
 Beside its methods: its socket for ticks and order updates, as the gateway has none; its call for the health of the API,
 which has a path in it and no method; and cover orders, which the paper exchange would take without their second leg.
-What it cannot tell: a refusal of the trade book, of a chart of the day or of an option chain (it swallows the answer and
-fails with an unbound variable); that a session has ended, to its hook (it waits for HTTP 403, the documents say 401).
+What it cannot tell: a refusal of the trade book, of a chart of the day or of an option chain (it swallows the answer
+and fails with an unbound variable); that a session has ended, to its hook (it waits for HTTP 403, where the documents
+say 401); and a variety that it does not know (it sends nothing, and gives a refusal of its own making).
 """
 SWALLOWED = frozenset({"get_intraday_chart", "get_option_chain_master", "get_option_chain_data"})
 

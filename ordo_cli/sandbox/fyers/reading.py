@@ -66,8 +66,8 @@ def read_order(call: Call, given: Mapping[str, object], item: Listing) -> OrderI
 
 
 def refuse_exits(given: Mapping[str, object]) -> None:
-    """The SDK attaches exits to ordinary orders (3.2.0, confirmed). No order here has any, so none is said yes to; 0 and
-    null take them away.
+    """Ordinary orders may have exits attached (SDK 3.2.0, confirmed). None here has any, so they are not said yes to;
+    0 and null take them away.
     """
     if any(amount(given, name) for name in ("takeProfit", "stopLoss")):
         raise bad_input("takeProfit and stopLoss are not part of the sandbox")
