@@ -103,9 +103,8 @@ class Lines:
     async def credentials(self, account: Account) -> dict[str, str]:
         """What the account's broker was told at its adding, by field name."""
         # A keyring may take three seconds to say no, and the loop must not stand still meanwhile.
-        read, spec = partial(self._secrets.get, account.id), self._find(account.broker)
-        extra = await asyncio.to_thread(self._secrets.fields, account.id, spec.optional) if spec.optional else ()
-        found = {name: await asyncio.to_thread(read, name) for name in (*spec.credentials, *extra)}
+        spec = self._find(account.broker)
+        found = await asyncio.to_thread(self._secrets.every, account.id, spec.credentials, spec.optional)
         log.hide(*found.values())
         return found
 

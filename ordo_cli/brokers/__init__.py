@@ -7,6 +7,7 @@ SPEC. It is loaded only when the user has allowed that package by name: what is 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Iterator
 from functools import cache
 from importlib import import_module
@@ -28,6 +29,10 @@ MODULES = {
     BrokerName("zerodha"): "ordo_cli.brokers.zerodha",
 }
 GROUP = "ordo.brokers"
+
+# With httpx comes a command of its own, and with that rich and pygments: half of what importing it takes. It is an
+# extra, which httpx does without where its import fails, and None is how an import is made to fail.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 
 def names(allowed: Collection[str] = ()) -> tuple[BrokerName, ...]:

@@ -19,12 +19,12 @@ unknown.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from ordo_cli.brokers.base import WRONG_ANSWER
@@ -101,8 +101,8 @@ def classify(broker: str, told: Told) -> Callable[[Answer], OrdoError | None]:
 @cache
 def load(broker: str) -> Table:
     """The table of this broker. Raises ValueError for one that says less than it must."""
-    text = (files("ordo_cli.brokers") / "tables" / f"{broker}.toml").read_text(encoding="utf-8")
-    whole = tomllib.loads(text)
+    with open(os.path.join(os.path.dirname(__file__), "tables", f"{broker}.toml"), "rb") as file:
+        whole = tomllib.load(file)
     return Table(broker, int(whole["version"]), tuple(_row(broker, each) for each in whole["answer"]))
 
 

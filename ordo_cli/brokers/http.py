@@ -203,7 +203,11 @@ class Http:
     # reads again
 
     async def _repeat(self, read: Callable[[], Awaitable[T]]) -> T:
-        import stamina  # 15 ms, and a command that only sends an order never reads by HTTP
+        try:
+            return await read()
+        except (Unreachable, _Again) as error:  # all others are never asked again
+            failed: OrdoError | None = error
+        import stamina  # 15 ms, which a read that is answered at once need not pay
 
         # It would report each repetition through structlog, whose default is standard output: the user's results.
         stamina.instrumentation.set_on_retry_hooks(())
@@ -216,6 +220,9 @@ class Http:
 
         async for attempt in stamina.retry_context(on=pause, attempts=READ_ATTEMPTS, timeout=None):
             with attempt:
+                if failed is not None:  # the first of the attempts has been made already
+                    first, failed = failed, None
+                    raise first
                 return await read()
         raise AssertionError("stamina raises the last error")
 

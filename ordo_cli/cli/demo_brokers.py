@@ -14,8 +14,8 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from ordo_cli.cli.demo import Page, Scene, Tour, Unmet
 from ordo_cli.cli.exits import LOGIN, UNKNOWN
+from ordo_cli.cli.tour import Page, Scene, Tour, Unmet
 from ordo_cli.machine import SystemClock
 
 BACK = "http://127.0.0.1:8021"  # where login pages send the browser; nothing listens there, the tour reads the address

@@ -170,13 +170,21 @@ def unconfirmed(leg: Leg, book: Collection[BrokerOrderId], now: datetime) -> boo
 
 
 def final(
-    leg: Leg, intent: OrderIntent, book: Sequence[OrderReport], trades: Sequence[Trade], positions: Sequence[Position]
+    leg: Leg,
+    intent: OrderIntent,
+    book: Sequence[OrderReport],
+    trades: Sequence[Trade],
+    positions: Sequence[Position],
+    *,
+    others: Collection[BrokerOrderId] = (),
 ) -> Finding | None:
     """The verdict of the day's last books: absent when neither book nor trades nor positions leave room for the leg.
 
+    `others` are orders that were there before the leg was sent, or are another leg's: alike or not, they are not it.
     Every trade must belong to an order of the book, and the position in the instrument must be what those trades make.
     """
-    if by_tag(intent, leg, book) is not None or any(row.tag is None and same_order(intent, leg, row) for row in book):
+    alike = (row for row in book if row.tag is None and same_order(intent, leg, row))
+    if by_tag(intent, leg, book) is not None or any(row.order_id not in others for row in alike):
         return None
     if not {trade.order_id for trade in trades} <= {row.order_id for row in book}:
         return None

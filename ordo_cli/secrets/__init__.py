@@ -72,6 +72,11 @@ class Secrets:
             raise NotFound(f"{account} has no {field}", hint=f"ordo account edit {account} --secrets-file -")
         return value
 
+    def every(self, account: AccountId, fields: Iterable[str], optional: Iterable[str] = ()) -> dict[str, str]:
+        """These credentials, and those of the optional ones that are kept. Raises NotFound for one never given."""
+        names = (*fields, *self.fields(account, optional))
+        return {name: self.get(account, name) for name in names}
+
     def put(self, account: AccountId, field: str, value: str) -> None:
         """Keep one credential, and see that what was kept is what was given."""
         check_value(field, value)

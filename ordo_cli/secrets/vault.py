@@ -25,6 +25,7 @@ NONCE_BYTES = 12
 SHORTEST_PASSPHRASE = 8
 PASSES, LANES, MEMORY_KIB = 3, 4, 64 * 1024  # of Argon2id: a sixth of a second, and 64 MiB, for each guess
 CHECK = ("ordo", "check")  # an entry that tells a wrong key from a damaged entry
+Stamp = tuple[int, ...]
 KeySource = Callable[[bytes], bytes]
 """The vault's key, given its salt."""
 
@@ -95,6 +96,7 @@ class Vault:
         self.title = f"the vault {path}"
         self._path, self._key_source, self._disk, self._chance = path, key_source, disk, chance
         self._keys: dict[bytes, bytes] = {}
+        self._read: tuple[Stamp, Contents] | None = None  # as it was read last, still sealed
 
     def create(self, name: str) -> None:
         """Make an empty vault that this key opens. One that is there already must open, and is kept."""
@@ -155,8 +157,13 @@ class Vault:
         return AESGCM(self._keys[contents.salt])
 
     def _load(self) -> Contents:
+        """What the file says now. An order to many accounts reads each credential of all of them out of one file."""
+        stamp, before = _stamp(self._path), self._read
+        if before is not None and stamp is not None and before[0] == stamp:
+            return before[1]
         contents = read_vault(self._path)
         self._unseal(contents, *CHECK, contents.entries.get("/".join(CHECK), ""))
+        self._read = None if stamp is None else (stamp, contents)  # a stamp from before the reading, never a later one
         return contents
 
     def _save(self, contents: Contents) -> None:
@@ -191,6 +198,16 @@ def read_vault(path: str) -> Contents:
         return Contents(str(whole["name"]), bytes.fromhex(whole["salt"]), dict(whole["entries"]))
     except (ValueError, KeyError, TypeError) as error:
         raise SecretsUnavailable(f"{path} is not a vault of ordo", hint="restore it from a backup") from error
+
+
+def _stamp(path: str) -> Stamp | None:
+    """What changes with a file whenever its bytes or its permissions do; None when it cannot be told."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    kind, times = (found.st_dev, found.st_ino, found.st_mode), (found.st_mtime_ns, found.st_ctime_ns)
+    return (*kind, *times, found.st_size)
 
 
 def _bound(contents: Contents, account: str, field: str) -> bytes:

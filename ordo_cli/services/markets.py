@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,14 @@ async def read(desk: Desk, intent: OrderIntent, accounts: Sequence[Account]) -> 
     by_broker: dict[BrokerName, list[Account]] = {}
     for account in accounts:
         by_broker.setdefault(account.broker, []).append(account)
-    return {name: await _market(desk, intent, some) for name, some in by_broker.items()}
+    # At once, as each waits for an answer of another broker; begun in turn, so that what is near has answered then.
+    loop = asyncio.get_running_loop()
+    asked = [asyncio.Task(_market(desk, intent, some), loop=loop, eager_start=True) for some in by_broker.values()]
+    try:
+        return dict(zip(by_broker, [await each for each in asked], strict=True))
+    finally:
+        for each in asked:
+            each.cancel()
 
 
 async def _market(desk: Desk, intent: OrderIntent, accounts: Sequence[Account]) -> Market:

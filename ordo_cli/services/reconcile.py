@@ -206,7 +206,14 @@ async def _find(task: _Task, intent: OrderIntent, leg: Leg, book: Book) -> Findi
     if not matching.is_final(intent.instrument.exchange, leg.sent_at, book.read_at):
         return None
     trades, positions = await task.broker.trades(), await task.broker.positions()
-    return matching.final(leg, intent, book.rows, trades, positions)
+    return matching.final(leg, intent, book.rows, trades, positions, others=await _others(task, leg, book))
+
+
+async def _others(task: _Task, leg: Leg, book: Book) -> frozenset[BrokerOrderId]:
+    """Orders of the book that cannot be this leg's: those of other legs, and those that were there before it."""
+    claimed = await task.desk.store.journal.by_order_ids(task.account.id, list(book.by_id))
+    before = await task.desk.store.journal.pre_image(leg.id)
+    return frozenset([*claimed, *map(BrokerOrderId, before or ())])
 
 
 async def _find_by_pre_image(task: _Task, intent: OrderIntent, leg: Leg, book: Book) -> Finding | None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from tests.benchmarks import dialects
 from tests.brokers.wire.certificates import make_authority
 
 ANSWER = b'{"status":"success","data":{"order_id":"%d"}}'
@@ -67,7 +68,10 @@ def many_files() -> None:
 
 
 class Broker(asyncio.Protocol):
-    """POST /<milliseconds>/... is answered after that delay; GET /arrivals tells what came in since the last time."""
+    """POST /<milliseconds>/... is answered after that delay; GET /arrivals tells what came in since the last time.
+
+    Under /<milliseconds>/<a real broker>/ every question, a read too, is answered after it in that broker's words.
+    """
 
     times: list[float] = []  # noqa: RUF012 - one server, one record
     waiting = 0
@@ -97,14 +101,35 @@ class Broker(asyncio.Protocol):
         if head.startswith(b"get /arrivals"):
             self._tell()
             return
+        _, delay, name, *_ = (*head.split(b" ", 2)[1].decode("latin-1").split("/"), "", "")
+        if name in dialects.PLACES:
+            self._in_words_of(name, head, int(delay) / 1000)
+            return
         if head.startswith(b"get"):
             self._say(b"[]")
             return
+        self._arrived()
+        asyncio.get_running_loop().call_later(int(delay) / 1000, self._answer)
+
+    def _in_words_of(self, name: str, head: bytes, delay: float) -> None:
+        method, target, _ = head.decode("latin-1").split(" ", 2)
+        question = f"{method} /{target.split('/', 3)[3]}"
+        ordered = dialects.is_place(name, question)
+        if ordered:
+            self._arrived()
+
+        def say() -> None:
+            if ordered:
+                Broker.waiting -= 1
+                Broker.orders += 1
+            self._say(dialects.answer(name, question, Broker.orders))
+
+        asyncio.get_running_loop().call_later(delay, say)
+
+    def _arrived(self) -> None:
         Broker.times.append(time.perf_counter())
         Broker.waiting += 1
         Broker.together = max(Broker.together, Broker.waiting)
-        delay = int(head.split(b"/")[1]) / 1000
-        asyncio.get_running_loop().call_later(delay, self._answer)
 
     def _answer(self) -> None:
         Broker.waiting -= 1

@@ -206,6 +206,16 @@ def test_absent_needs_the_final_book_the_trades_and_the_positions_to_agree() -> 
     assert matching.settle(UNKNOWN, finding).submission is Submission.ABSENT
 
 
+def test_an_alike_order_without_a_tag_leaves_room_for_the_leg_unless_it_is_certainly_another() -> None:
+    alike = [row("8", tag=None), row("9", tag=None)]
+    both = [each.order_id for each in alike]
+    assert matching.final(UNKNOWN, INTENT, alike, [], [], others=both[1:]) is None
+    finding = matching.final(UNKNOWN, INTENT, alike, [], [], others=both)
+    assert finding is not None
+    assert finding.submission is Submission.ABSENT
+    assert matching.final(UNKNOWN, INTENT, [row("9")], [], [], others=both) is None, "its own tag is never another's"
+
+
 def test_the_final_book_is_that_of_the_session_the_order_belongs_to() -> None:
     exchange = INFY.exchange
     assert matching.final_at(exchange, MONDAY_NOON) == datetime(2026, 11, 23, 10, 30, tzinfo=UTC)

@@ -117,6 +117,34 @@ async def test_the_final_book_proves_absence_and_no_earlier_one_does(desk: Desk,
     assert await submission(desk, fan_out) is Submission.ABSENT
 
 
+async def test_alike_orders_that_were_there_before_or_are_another_legs_keep_no_leg_from_being_absent(
+    desk: Desk, add: Add, clock: FakeClock
+) -> None:
+    """Without tags an order of the same terms could be the leg's, unless it is known to be another's."""
+    alice = await add("tagless")
+    first = await orders.place(desk, request(buy()))
+    by_hand = replace(alice.book[0], order_id=BrokerOrderId("by-hand"))
+    alice.book.append(by_hand)  # before the leg that is lost, and no leg's
+    alice.script = [lost_on_the_way]
+    lost = await orders.place(desk, request(buy(), allow_duplicate=True))
+    clock.pass_(timedelta(hours=4, minutes=1).total_seconds())  # 16:01 in India
+    await reconcile.reconcile(desk)
+    assert await submission(desk, lost) is Submission.ABSENT
+    assert await submission(desk, first) is Submission.ACKED
+
+
+async def test_an_alike_order_that_may_be_the_legs_keeps_it_unknown_for_ever(
+    desk: Desk, add: Add, clock: FakeClock
+) -> None:
+    alice = await add("tagless")
+    alice.script = [silent_after_accepting]
+    lost = await orders.place(desk, request(buy()))
+    alice.book = [replace(alice.book[0], limit_price=Decimal(1499))]  # no candidate, and no proof of absence either
+    clock.pass_(timedelta(hours=4, minutes=1).total_seconds())
+    await reconcile.reconcile(desk)
+    assert await submission(desk, lost) is Submission.UNKNOWN
+
+
 async def test_the_book_of_a_later_day_proves_nothing(desk: Desk, add: Add, clock: FakeClock) -> None:
     """It was filled on the day it was sent; by the next evening the broker has cleared its books."""
     alice = await add("alice")
