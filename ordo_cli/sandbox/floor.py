@@ -11,7 +11,7 @@ from decimal import Decimal
 from ordo_cli.brokers.paper import views
 from ordo_cli.brokers.paper.amounts import SECOND, day_of, midnight, rupees, to_units
 from ordo_cli.brokers.paper.behaviours import Behaviour
-from ordo_cli.brokers.paper.book import DONE, STOP, Order
+from ordo_cli.brokers.paper.book import AMO, DONE, STOP, Order
 from ordo_cli.brokers.paper.codes import Rejection
 from ordo_cli.brokers.paper.exchange import Answer, Exchange, Rules
 from ordo_cli.brokers.paper.listing import Listing, listing
@@ -151,7 +151,9 @@ class Floor:
         return answer
 
     def retype(self, account: AccountId, number: int, kind: OrderType, validity: Validity, changes: Changes) -> Answer:
-        """Change an order into another type: as if it had been placed so, at the end of the line."""
+        """Change an order into another type: as if it had been placed so, at the end of the line. One that waits for
+        the opening goes on waiting; one that would lack a price of its new type is refused.
+        """
         exchange = self.exchange
         with exchange.moment() as now:
             order = exchange.book.get(number)
@@ -161,6 +163,9 @@ class Floor:
             if item is None:
                 return Answer(order, "INSTRUMENT_UNKNOWN", "the instrument is not traded any more")
             _retyped(order, kind, validity, changes)
+            missing = _missing_price(order, kind)
+            if missing:
+                return Answer(order, "CHANGE", f"a {kind} order needs a {missing}")
             try:
                 check(order, item, exchange.market, exchange.ledger, now)
             except Rejection as refusal:
@@ -168,7 +173,7 @@ class Floor:
             exchange.db.execute(
                 "UPDATE orders SET type = ?, validity = ? WHERE number = ?", (order.type, order.validity, number)
             )
-            if order.phase == STOP:
+            if order.phase in (STOP, AMO):
                 exchange.book.save(order, now)
             else:
                 order.priority = 0
@@ -376,5 +381,12 @@ def _retyped(order: Order, kind: OrderType, validity: Validity, changes: Changes
         order.trigger_price = to_units(changes.trigger_price)
     order.limit_price = order.limit_price if limited else None
     order.trigger_price = order.trigger_price if stopping else None
-    order.phase = STOP if stopping else "book"
+    if order.phase != AMO:
+        order.phase = STOP if stopping else "book"
     order.book_price = None
+
+
+def _missing_price(order: Order, kind: OrderType) -> str | None:
+    if kind in (OrderType.LIMIT, OrderType.SL) and order.limit_price is None:
+        return "limit"
+    return "trigger" if kind in (OrderType.SL, OrderType.SL_M) and order.trigger_price is None else None

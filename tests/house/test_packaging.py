@@ -84,6 +84,18 @@ def test_every_job_that_runs_the_tests_runs_them_on_the_servers_that_are_named()
     assert tested == 3
 
 
+def test_the_brokers_own_clients_run_wherever_the_tests_do() -> None:
+    """An ordinary run leaves them out, as they come from PyPI; the gate and every job of the tests ask for them."""
+    for path in (ROOT / "tests" / "sdk").glob("test_*.py"):
+        assert "\npytestmark = pytest.mark.sdk\n" in path.read_text(), path
+    called = ".ci/test tests/sdk -m sdk"
+    assert called in (ROOT / ".ci" / "run").read_text()
+    for path in WORKFLOWS:
+        for job in jobs(path).values():
+            steps = str(job["steps"])
+            assert ".ci/test" not in steps or called in steps
+
+
 def test_both_pythons_are_tested() -> None:
     [ci] = [path for path in WORKFLOWS if path.name == "ci.yml"]
     assert jobs(ci)["tests"]["strategy"]["matrix"]["python"] == ["3.12", "3.13"]

@@ -235,6 +235,54 @@ async def test_modify_keeps_what_is_left_out(fyers: Fyers) -> None:
     assert (row["qty"], row["limitPrice"]) == (20, 1495)
 
 
+async def test_a_limit_order_made_a_stop_waits_for_its_trigger(fyers: Fyers) -> None:
+    order = await fyers.placed(limitPrice=1490)
+    change = {"id": order, "type": 4, "limitPrice": 1530, "stopPrice": 1520}
+    assert (await fyers.call("PATCH", "/api/v3/orders/sync", json=change)).json()["s"] == "ok"
+    [row] = await fyers.book()
+    assert (row["type"], row["limitPrice"], row["stopPrice"], row["filledQty"]) == (4, 1530, 1520, 0)
+    await fyers.running.hold("NSE:INFY", "1525")
+    [row] = await fyers.book()
+    assert (row["status"], row["filledQty"]) == (2, 10)
+
+
+@pytest.mark.parametrize("change", [{"type": 4, "limitPrice": 1530}, {"type": 3}])
+async def test_no_order_is_made_a_stop_without_a_trigger(fyers: Fyers, change: dict[str, Any]) -> None:
+    order = await fyers.placed()
+    assert error(await fyers.call("PATCH", "/api/v3/orders/sync", json={"id": order, **change})) == (200, -99)
+    [row] = await fyers.book()
+    assert (row["type"], row["limitPrice"]) == (1, 1490.5)
+
+
+async def test_no_stop_is_given_a_limit_that_nobody_named(fyers: Fyers) -> None:
+    order = await fyers.placed(type=3, limitPrice=0, stopPrice=1520)
+    assert error(await fyers.call("PATCH", "/api/v3/orders/sync", json={"id": order, "type": 4})) == (200, -99)
+
+
+async def test_an_offline_order_of_another_type_still_waits_for_the_opening(fyers: Fyers) -> None:
+    order = await fyers.placed(offlineOrder=True)
+    answer = await fyers.call("PATCH", "/api/v3/orders/sync", json={"id": order, "type": 2})
+    assert answer.json()["s"] == "ok"
+    [row] = await fyers.book()
+    assert (row["type"], row["status"], row["filledQty"]) == (2, 6, 0)
+
+
+async def test_exits_are_not_said_yes_to(fyers: Fyers) -> None:
+    assert error(await fyers.place(takeProfit=10.5)) == (400, -50)
+    order = await fyers.placed(takeProfit=0, stopLoss=None)
+    assert error(await fyers.call("PATCH", "/api/v3/orders/sync", json={"id": order, "type": 1, "stopLoss": 5})) == (
+        400,
+        -50,
+    )
+
+
+async def test_quotes_are_asked_for_by_post_too(fyers: Fyers) -> None:
+    asked = await fyers.call("GET", "/data/quotes", params={"symbols": "NSE:INFY-EQ"})
+    posted = await fyers.call("POST", "/data/quotes", json={"symbols": ["NSE:INFY-EQ"]})
+    assert [row["v"]["lp"] for row in posted.json()["d"]] == [row["v"]["lp"] for row in asked.json()["d"]] == [1500]
+    assert error(await fyers.call("POST", "/data/quotes", json={"symbols": "NSE:INFY-EQ"})) == (400, -50)
+
+
 async def test_cancel_takes_an_id_in_the_body_or_the_path(fyers: Fyers) -> None:
     first, second = await fyers.placed(), await fyers.placed()
     answer = await fyers.call("DELETE", "/api/v3/orders/sync", json={"id": first})

@@ -309,6 +309,15 @@ async def test_modify_and_cancel(hdfc: Hdfc) -> None:
     assert (await hdfc.call("DELETE", "/v1/orders/regular/1")).status_code == 404
 
 
+async def test_a_limit_order_made_a_stop_keeps_the_trigger_that_it_was_given(hdfc: Hdfc) -> None:
+    order = await hdfc.placed()
+    change = {"quantity": 10, "order_type": "SL", "price": 1530, "trigger_price": 1520}
+    answer = await hdfc.call("PUT", f"/v1/orders/regular/{order}", json=change)
+    assert answer.json()["status"] == "success", answer.text
+    [row] = await hdfc.data("/v1/orders")
+    assert (row["price"], row["trigger_price"]) == (1530, 1520)
+
+
 async def test_an_after_market_order_has_its_slot(hdfc: Hdfc) -> None:
     await hdfc.placed(amo=True)
     assert (await hdfc.data("/v1/orders"))[0]["order_slot"] == "AMO"

@@ -180,6 +180,8 @@ async def test_a_filled_order_is_traded_in_both_books(mstock: MStock) -> None:
     assert trade["ORDER_DATE_TIME"] == "23-11-2026 10:00:01"
     history = await mstock.call("POST", "/trades", data={"fromdate": "2026-11-23", "todate": "2026-11-23"})
     assert history.json()["data"][0]["order_id"] == order
+    assert await mstock.data("/trades", fromdate="2026-11-01", todate="2026-11-22") == []
+    assert error(await mstock.call("GET", "/trades", params={"fromdate": "23-11-2026"}))[:2] == (400, "InputException")
     positions = await mstock.data("/portfolio/positions")
     assert positions["day"] is None
     assert positions["net"][0]["quantity"] == 10
@@ -236,6 +238,16 @@ async def test_modify_and_cancel_go_by_the_regular_path(mstock: MStock) -> None:
     assert (await mstock.data("/orders"))[0]["status"] == "Cancelled"
     assert error(await mstock.call("DELETE", f"/orders/regular/{order}"))[:2] == (200, "MiraeException")
     assert error(await mstock.call("DELETE", "/orders/regular/1111261123999"))[:2] == (400, "InputException")
+
+
+async def test_a_limit_order_made_a_stop_waits_for_its_trigger(mstock: MStock) -> None:
+    order = await mstock.placed()
+    form = {"order_type": "SL", "quantity": "10", "price": "1530", "validity": "DAY", "trigger_price": "1520"}
+    await mstock.call("PUT", f"/orders/regular/{order}", data={**form, "disclosed_quantity": "0"})
+    [row] = await mstock.data("/orders")
+    assert (row["order_type"], row["price"], row["trigger_price"], row["status"]) == ("SL", 1530, 1520, "Pending")
+    await mstock.running.hold("NSE:INFY", "1525")
+    assert (await mstock.data("/orders"))[0]["status"] == "Traded"
 
 
 async def test_an_after_market_order_is_offline_until_it_is_cancelled(mstock: MStock) -> None:

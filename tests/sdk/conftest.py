@@ -2,40 +2,83 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ordo_cli.machine import SystemClock
-from ordo_cli.sandbox.codes import totp
+from ordo_cli.domain.market import IST
 from tests.house.tree import ROOT
+from tests.postgres import REQUIRED
 
 OFFLINE = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "Temporary failure in name resolution")
 
 
 def environment_with(folder: Path, *requirements: str) -> Path:
-    """The interpreter of a new environment that has these; skips when PyPI cannot be reached, and only then."""
+    """The interpreter of a new environment that has these; skips when PyPI cannot be reached, and only then.
+
+    Where servers are required, as in CI, it fails instead.
+    """
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     python = folder / "bin" / "python"
     done = subprocess.run(
         [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements],
+        env={**os.environ, "AIOHTTP_NO_EXTENSIONS": "1"},  # one pins an aiohttp whose parts in C newer Pythons lack
         capture_output=True,
         text=True,
     )
     if done.returncode and any(word in done.stderr for word in OFFLINE):
+        if os.environ.get(REQUIRED) == "1":
+            pytest.fail(f"PyPI cannot be reached, and {REQUIRED}=1 says that it must be")
         pytest.skip("PyPI cannot be reached")
     assert done.returncode == 0, done.stderr
     return python
+
+
+def environment_of(package: str, version: str) -> Path:
+    """The interpreter of an environment with this client in it, kept for the next time in a folder that git ignores."""
+    folder = ROOT / ".venv-sdk" / f"{package}-{version}-{sys.version_info[0]}.{sys.version_info[1]}"
+    folder.parent.mkdir(exist_ok=True)
+    python, whole = folder / "bin" / "python", folder / "whole"
+    with open(f"{folder}.lock", "w") as lock:  # workers of one run want the same one
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (whole.exists() and python.exists()):
+            shutil.rmtree(folder, ignore_errors=True)
+            environment_with(folder, f"{package}=={version}")
+            whole.touch()
+    return python
+
+
+def session_of(python: Path, script: str, folder: Path, *arguments: str) -> dict[str, dict[str, Any]]:
+    """What a script beside this file told, by step. It runs in that folder, where clients leave their logs, and has
+    nothing of ours: no path, no proxy between it and this machine.
+    """
+    done = subprocess.run(
+        [str(python), "-I", str(Path(__file__).with_name(script)), *arguments],
+        cwd=folder,
+        env={**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    steps = {line["step"]: line for line in lines}
+    assert len(steps) == len(lines)  # no step hides another
+    return steps
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -80,14 +123,25 @@ class Served:
         return dict(urllib.parse.parse_qsl(there.query))
 
     def totp(self, account: dict[str, str]) -> str:
-        return totp(account["totp_secret"], SystemClock().now())
+        [code] = [row["totp"] for row in self.ask("otp")["codes"] if row["account"] == account["user"]]
+        return str(code)
+
+    def now(self) -> datetime:
+        """Its time, in India."""
+        return datetime.fromisoformat(self.ask("clock")["now"]).astimezone(IST)
+
+    def wake(self) -> None:
+        """Go on to ten in the morning in India, where no session is about to end with the day."""
+        now = self.now()
+        ten = now.replace(hour=10, minute=0, second=0, microsecond=0)
+        self.change("clock", set=(ten if ten > now else ten + timedelta(days=1)).isoformat())
 
 
-@pytest.fixture(scope="module")
-def zerodha(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    home = tmp_path_factory.mktemp("home")
+@contextmanager
+def sandbox_of(broker: str, home: Path) -> Iterator[Served]:
+    """One broker's gateway at a free port, in the morning, without limits of rates, with Infosys at 1500."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "ordo_cli", "--home", str(home), "sandbox", "--brokers", "zerodha", "--port", "0"],
+        [sys.executable, "-m", "ordo_cli", "--home", str(home), "sandbox", "--brokers", broker, "--port", "0"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
@@ -95,8 +149,9 @@ def zerodha(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     )
     assert process.stderr is not None
     try:
-        line = next(line for line in process.stderr if line.startswith("zerodha"))
+        line = next(line for line in process.stderr if line.startswith(broker))
         served = Served(re.findall(r"http://\S+", line)[0])
+        served.wake()
         served.change("rates", on=False)
         served.change("price", instrument="NSE:INFY", price="1500")
         yield served
@@ -104,3 +159,21 @@ def zerodha(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def zerodha(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with sandbox_of("zerodha", tmp_path_factory.mktemp("home")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def fyers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with sandbox_of("fyers", tmp_path_factory.mktemp("home")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def mstock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with sandbox_of("mstock", tmp_path_factory.mktemp("home")) as served:
+        yield served

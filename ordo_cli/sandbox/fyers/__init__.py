@@ -66,6 +66,7 @@ class Fyers:
         _route("GET", f"{API}/funds", "funds", portfolio.funds),
         _route("POST", f"{API}/multiorder/margin", "margin", portfolio.margin),
         _route("GET", f"{DATA}/quotes", "quotes", market.quotes),
+        _route("POST", f"{DATA}/quotes", "quotes", market.quotes_by_post),
         _route("GET", f"{DATA}/depth", "quotes", market.depth),
         _route("GET", f"{DATA}/marketStatus", "quotes", market.market_status),
         _route("GET", f"{SYMBOLS}/{{file}}", "instruments", market.symbol_file, open=True),

@@ -26,7 +26,7 @@ from ordo_cli.sandbox.fyers.answers import (
     bad_input,
     ok,
 )
-from ordo_cli.sandbox.fyers.reading import TYPES, amount, known, read_order, read_tag, whole
+from ordo_cli.sandbox.fyers.reading import TYPES, amount, known, read_order, read_tag, refuse_exits, whole
 from ordo_cli.sandbox.fyers.rows import number_of, order_id, order_row, shown_tag, trade_row
 from ordo_cli.sandbox.gateway import Call, Row
 from ordo_cli.sandbox.wire import Reply, Unreadable, json_reply
@@ -107,6 +107,7 @@ def modify(call: Call) -> Reply:
 def _modify(call: Call, given: Mapping[str, object]) -> Row:
     order = _own(call, given.get("id"))
     call.took(dict(given), None, order_id(order.number))
+    refuse_exits(given)
     code = given.get("type")
     if code not in TYPES or isinstance(code, bool):
         raise bad_input("type is invalid")
@@ -115,7 +116,7 @@ def _modify(call: Call, given: Mapping[str, object]) -> Row:
     changes = Changes(
         whole(given, "qty") or order.quantity,
         amount(given, "limitPrice") if limited else None,
-        amount(given, "stopPrice") if stopping and order.phase in ("stop", AMO) else None,
+        amount(given, "stopPrice") if stopping and (kind != order.type or order.phase in ("stop", AMO)) else None,
     )
     _check_steps(listed(order.instrument), changes.limit_price, changes.trigger_price)
     floor, account = call.desk.floor, call.account.paper
@@ -194,5 +195,5 @@ def trades(call: Call) -> Reply:
         order = call.desk.floor.order(call.account.paper, int(trade.order_id))
         assert order is not None
         if not tag or shown_tag(order.tag) == tag:
-            rows.append(trade_row(call.account, trade, order.tag))
+            rows.append(trade_row(call.account, trade, order))
     return ok(tradeBook=rows)

@@ -87,7 +87,7 @@ def _filtered(given: Row, stands: list[Stand]) -> list[Stand]:
 
 
 def convert(call: Call) -> Reply:
-    """`POST /api/v3/positions`: `symbol` takes the position's id (DOC, SDK); names of the other fields unconfirmed."""
+    """`POST /api/v3/positions`: `symbol` takes the position's id (DOC, SDK); the other names are SDK's."""
     given = call.request.json_object()
     stands = {position_id(stand): stand for stand in call.desk.floor.positions(call.account.paper)}
     stand = stands.get(str(given.get("symbol")))

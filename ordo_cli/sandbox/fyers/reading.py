@@ -39,6 +39,7 @@ def known(call: Call, symbol: object) -> Listing:
 
 def read_order(call: Call, given: Mapping[str, object], item: Listing) -> OrderIntent:
     """Raises Refused. Cover and bracket products are taken for gone: that they are is unconfirmed."""
+    refuse_exits(given)
     kind = _one_of(given, "type", TYPES)
     price, trigger = amount(given, "limitPrice"), amount(given, "stopPrice")
     limited, stopping = kind in (OrderType.LIMIT, OrderType.SL), kind in (OrderType.SL, OrderType.SL_M)
@@ -62,6 +63,14 @@ def read_order(call: Call, given: Mapping[str, object], item: Listing) -> OrderI
         )
     except Invalid as problem:
         raise bad_input(f"Invalid order: {problem}") from None
+
+
+def refuse_exits(given: Mapping[str, object]) -> None:
+    """Ordinary orders may have exits attached (SDK 3.2.0, confirmed). None here has any, so they are not said yes to;
+    0 and null take them away.
+    """
+    if any(amount(given, name) for name in ("takeProfit", "stopLoss")):
+        raise bad_input("takeProfit and stopLoss are not part of the sandbox")
 
 
 def read_tag(call: Call, given: Mapping[str, object]) -> str | None:

@@ -88,9 +88,10 @@ def _last(floor: Floor, order: Order) -> Decimal:
     return Decimal(0) if quote is None else quote.last_price
 
 
-def trade_row(account: SandboxAccount, trade: Trade, tag: str | None) -> Row:
+def trade_row(account: SandboxAccount, trade: Trade, order: Order) -> Row:
+    """Names are DOC's, but for `orderType`, which the SDK maps (confirmed)."""
     item = listed(str(trade.instrument))
-    number = int(trade.order_id)
+    number = order.number
     return {
         "clientId": account.user,
         "orderNumber": order_id(number),
@@ -101,12 +102,13 @@ def trade_row(account: SandboxAccount, trade: Trade, tag: str | None) -> Row:
         "exchange": 10,
         "segment": segment(item),
         "side": trade.side.sign,
+        "orderType": TYPE_CODES[OrderType(order.type)],
         "productType": PRODUCT_WORDS[trade.product],
         "tradedQty": trade.quantity,
         "tradePrice": trade.price,
         "tradeValue": trade.price * trade.quantity,
         "orderDateTime": stamp(trade.traded_at),
-        "orderTag": f"1:{tag}" if tag else NO_TAG_OF_TRADE,
+        "orderTag": f"1:{order.tag}" if order.tag else NO_TAG_OF_TRADE,
         "row": int(trade.trade_id),
     }
 

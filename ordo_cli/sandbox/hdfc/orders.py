@@ -166,7 +166,7 @@ def modify(call: Call) -> Reply:
     changes = Changes(
         quantity,
         _amount(given, "price") if limited else None,
-        _amount(given, "trigger_price") if stopping and order.phase in ("stop", AMO) else None,
+        _amount(given, "trigger_price") if stopping and (kind != order.type or order.phase in ("stop", AMO)) else None,
     )
     _check_steps(listed(order.instrument), changes.limit_price, changes.trigger_price)
     floor, account = call.desk.floor, call.account.paper

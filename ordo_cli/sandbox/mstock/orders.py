@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 
 from ordo_cli.brokers.paper.amounts import rupees, to_units
@@ -15,6 +16,7 @@ from ordo_cli.brokers.paper.book import AMO, DONE, Order
 from ordo_cli.brokers.paper.listing import Listing
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.instruments import Kind
+from ordo_cli.domain.market import IST
 from ordo_cli.domain.money import text_of
 from ordo_cli.domain.orders import Changes, OrderIntent, OrderType, Product, Side, Validity
 from ordo_cli.sandbox.catalog import by_short_symbol, exchange_token
@@ -142,7 +144,7 @@ def modify(call: Call) -> Reply:
     changes = Changes(
         quantity,
         amount(form, "price") if limited else None,
-        amount(form, "trigger_price") if stopping and order.phase in ("stop", AMO) else None,
+        amount(form, "trigger_price") if stopping and (kind != order.type or order.phase in ("stop", AMO)) else None,
     )
     _check_tick(listed(order.instrument), changes.limit_price, changes.trigger_price)
     floor, account = call.desk.floor, call.account.paper
@@ -224,5 +226,13 @@ def tradebook(call: Call) -> Reply:
 
 
 def trade_history(call: Call) -> Reply:
-    """`/trades` from one day to another; the paper exchange tells those of today."""
-    return success([trade_row(trade) for trade in call.desk.floor.trades(call.account.paper, call.lag)])
+    """`/trades` from one day to another, GET by the documents, POST with a form by the SDKs; the paper exchange tells
+    those of today. How days that are none are refused is unconfirmed.
+    """
+    asked = call.request.form() if call.request.method == "POST" else dict(call.request.query)
+    try:
+        first, last = (date.fromisoformat(asked.get(name, "")) for name in ("fromdate", "todate"))
+    except ValueError:
+        raise bad_input("Invalid fromdate or todate.") from None
+    found = call.desk.floor.trades(call.account.paper, call.lag)
+    return success([trade_row(each) for each in found if first <= each.traded_at.astimezone(IST).date() <= last])
