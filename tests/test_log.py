@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordo_cli import log
-from ordo_cli.log import REDACTED, ROTATE_AT, is_secret, redacted
+from ordo_cli.log import LOOK, REDACTED, ROTATE_AT, is_secret, redacted
 from ordo_cli.machine import SystemClock
+from tests.fakes import FakeClock
 
 SECRET = "hunter2-Zx9"
 
@@ -134,9 +135,12 @@ def test_the_file_is_its_owners_alone(logs: Path) -> None:
 
 
 def test_a_full_file_is_moved_aside_and_old_ones_go(logs: Path) -> None:
+    clock = FakeClock()
+    log.configure(str(logs), clock, "info")
     for _ in range(8):
         log.get("test").info("x")
         os.truncate(logs / "ordo.log", ROTATE_AT)
+        clock.pass_(LOOK)  # the file itself is looked at this often, and not at every line
     log.get("test").info("last")
     assert [line["event"] for line in lines(logs)] == ["last"]
     kept = sorted(path.name for path in logs.iterdir() if path.name != "ordo.log.lock")
@@ -144,8 +148,11 @@ def test_a_full_file_is_moved_aside_and_old_ones_go(logs: Path) -> None:
 
 
 def test_after_another_process_moved_the_file_writing_goes_on_in_the_new_one(logs: Path) -> None:
+    clock = FakeClock()
+    log.configure(str(logs), clock, "info")
     log.get("test").info("first")
     os.replace(logs / "ordo.log", logs / "ordo.log.1")
+    clock.pass_(LOOK)
     log.get("test").info("second")
     assert [line["event"] for line in lines(logs)] == ["second"]
 
