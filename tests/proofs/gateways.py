@@ -43,8 +43,8 @@ from ordo_cli.services import orders, reconcile
 from ordo_cli.services.planning import PlaceRequest
 from tests.proofs.trading import MORNING, Customer, DayClock, Door, customers, draw, fetch_lists, log_in, prepare
 
-A_DAY = 30  # fan-outs
-AT_ONCE = 6  # days
+A_DAY = 15  # fan-outs
+AT_ONCE = 4  # days
 BREATH = 61.0  # seconds of the day between two: a circuit breaker then lets one read try
 CLOSED = 7 * 3600.0  # from the morning on: half an hour after the close, when the books of the day are final
 PRICES = {row[0]: row[3] for row in EQUITIES if 100 <= row[3] <= 5000}
