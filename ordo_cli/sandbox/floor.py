@@ -139,8 +139,11 @@ class Floor:
         message = place_message(account, intent, Tag(tag or ""), PLAIN)
         return self._say(message if tag else replace(message, tag=None))
 
-    def modify(self, account: AccountId, number: int, changes: Changes) -> Answer:
-        return self._say(modify_message(account, BrokerOrderId(str(number)), changes, PLAIN))
+    def modify(self, account: AccountId, order: Order, kind: OrderType, validity: Validity, changes: Changes) -> Answer:
+        """Change an order as gateways are asked to, its type and validity named too: only another one retypes it."""
+        if kind == order.type and validity == order.validity:
+            return self._say(modify_message(account, BrokerOrderId(str(order.number)), changes, PLAIN))
+        return self._retype(account, order.number, kind, validity, changes)
 
     def cancel(self, account: AccountId, number: int) -> Answer:
         return self._say(cancel_message(account, BrokerOrderId(str(number)), PLAIN))
@@ -150,7 +153,7 @@ class Floor:
         assert answer is not None  # nothing travels for long here
         return answer
 
-    def retype(self, account: AccountId, number: int, kind: OrderType, validity: Validity, changes: Changes) -> Answer:
+    def _retype(self, account: AccountId, number: int, kind: OrderType, validity: Validity, changes: Changes) -> Answer:
         """Change an order into another type: as if it had been placed so, at the end of the line. One that waits for
         the opening goes on waiting; one that would lack a price of its new type is refused.
         """
@@ -358,7 +361,7 @@ class Floor:
         item = self.exchange.market.listing(str(instrument), self.exchange.now())
         if item is None:
             raise NotFound(f"{instrument} is not traded on the paper exchange")
-        if price is not None and (price <= 0 or to_units(price) % item.tick):
+        if price is not None and (price <= 0 or off_tick(item, price)):
             raise Invalid(f"price {price} is not a multiple of the tick of {text_of(rupees(item.tick))}")
         self.exchange.set_price(str(instrument), None if price is None else to_units(price), depth)
 
@@ -368,6 +371,11 @@ def listed(name: str) -> Listing:
     found = listing(name, None)
     assert found is not None
     return found
+
+
+def off_tick(item: Listing, *prices: Decimal | None) -> bool:
+    """Whether one of these prices, in rupees, is not a multiple of the tick."""
+    return any(price is not None and to_units(price) % item.tick for price in prices)
 
 
 def _retyped(order: Order, kind: OrderType, validity: Validity, changes: Changes) -> None:

@@ -82,18 +82,6 @@ class Turned(Exception):
     reply: Reply
 
 
-def said(handler: Handler) -> Handler:
-    """A handler whose refusals are replies."""
-
-    def answer(call: Call) -> Reply:
-        try:
-            return handler(call)
-        except Turned as refused:
-            return refused.reply
-
-    return answer
-
-
 @dataclass(frozen=True, slots=True)
 class Route:
     """`{name}` in a path stands for one segment. `call` is what fault rules and rate limits call it."""
@@ -101,8 +89,15 @@ class Route:
     method: str
     path: str
     call: str
-    answer: Handler
+    handler: Handler
     open: bool = False  # needs no session
+
+    def answer(self, call: Call) -> Reply:
+        """What the handler says, be it yes or a definitive no."""
+        try:
+            return self.handler(call)
+        except Turned as refused:
+            return refused.reply
 
     def match(self, path: str) -> dict[str, str] | None:
         mine, theirs = self.path.split("/"), path.split("/")

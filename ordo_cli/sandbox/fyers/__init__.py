@@ -18,7 +18,7 @@ from ordo_cli.sandbox.fyers.answers import (
     failure,
     ok,
 )
-from ordo_cli.sandbox.gateway import Handler, Refusal, Route, said
+from ordo_cli.sandbox.gateway import Refusal, Route
 from ordo_cli.sandbox.rates import DAY, MINUTE, SECOND, Limit
 from ordo_cli.sandbox.sessions import Session
 from ordo_cli.sandbox.wire import Reply, Request
@@ -34,42 +34,38 @@ LIMITS = (
 )
 
 
-def _route(method: str, path: str, call: str, handler: Handler, *, open: bool = False) -> Route:
-    return Route(method, path, call, said(handler), open)
-
-
 class Fyers:
     name = "fyers"
     title = "Fyers API v3"
     limits = LIMITS
     echoes = True
     routes = (
-        _route("GET", f"{API}/generate-authcode", "login", login.page, open=True),
-        _route("POST", f"{API}/generate-authcode", "login", login.submit, open=True),
-        _route("POST", f"{API}/validate-authcode", "login", login.exchange, open=True),
-        _route("POST", f"{API}/validate-refresh-token", "login", login.refresh, open=True),
-        _route("POST", f"{API}/logout", "logout", login.logout),
-        _route("GET", f"{API}/profile", "profile", login.profile),
-        _route("POST", f"{API}/orders/sync", "place", orders.place),
-        _route("PATCH", f"{API}/orders/sync", "modify", orders.modify),
-        _route("DELETE", f"{API}/orders/sync", "cancel", orders.cancel),
-        _route("DELETE", f"{API}/orders/{{id}}/sync", "cancel", orders.cancel_by_path),
-        _route("POST", f"{API}/multi-order/sync", "place", orders.place_several),
-        _route("PATCH", f"{API}/multi-order/sync", "modify", orders.modify_several),
-        _route("DELETE", f"{API}/multi-order/sync", "cancel", orders.cancel_several),
-        _route("GET", f"{API}/orders", "book", orders.book),
-        _route("GET", f"{API}/tradebook", "trades", orders.trades),
-        _route("GET", f"{API}/positions", "positions", portfolio.positions),
-        _route("DELETE", f"{API}/positions", "place", portfolio.exit_positions),
-        _route("POST", f"{API}/positions", "positions", portfolio.convert),
-        _route("GET", f"{API}/holdings", "holdings", portfolio.holdings),
-        _route("GET", f"{API}/funds", "funds", portfolio.funds),
-        _route("POST", f"{API}/multiorder/margin", "margin", portfolio.margin),
-        _route("GET", f"{DATA}/quotes", "quotes", market.quotes),
-        _route("POST", f"{DATA}/quotes", "quotes", market.quotes_by_post),
-        _route("GET", f"{DATA}/depth", "quotes", market.depth),
-        _route("GET", f"{DATA}/marketStatus", "quotes", market.market_status),
-        _route("GET", f"{SYMBOLS}/{{file}}", "instruments", market.symbol_file, open=True),
+        Route("GET", f"{API}/generate-authcode", "login", login.page, open=True),
+        Route("POST", f"{API}/generate-authcode", "login", login.submit, open=True),
+        Route("POST", f"{API}/validate-authcode", "login", login.exchange, open=True),
+        Route("POST", f"{API}/validate-refresh-token", "login", login.refresh, open=True),
+        Route("POST", f"{API}/logout", "logout", login.logout),
+        Route("GET", f"{API}/profile", "profile", login.profile),
+        Route("POST", f"{API}/orders/sync", "place", orders.place),
+        Route("PATCH", f"{API}/orders/sync", "modify", orders.modify),
+        Route("DELETE", f"{API}/orders/sync", "cancel", orders.cancel),
+        Route("DELETE", f"{API}/orders/{{id}}/sync", "cancel", orders.cancel_by_path),
+        Route("POST", f"{API}/multi-order/sync", "place", orders.place_several),
+        Route("PATCH", f"{API}/multi-order/sync", "modify", orders.modify_several),
+        Route("DELETE", f"{API}/multi-order/sync", "cancel", orders.cancel_several),
+        Route("GET", f"{API}/orders", "book", orders.book),
+        Route("GET", f"{API}/tradebook", "trades", orders.trades),
+        Route("GET", f"{API}/positions", "positions", portfolio.positions),
+        Route("DELETE", f"{API}/positions", "place", portfolio.exit_positions),
+        Route("POST", f"{API}/positions", "positions", portfolio.convert),
+        Route("GET", f"{API}/holdings", "holdings", portfolio.holdings),
+        Route("GET", f"{API}/funds", "funds", portfolio.funds),
+        Route("POST", f"{API}/multiorder/margin", "margin", portfolio.margin),
+        Route("GET", f"{DATA}/quotes", "quotes", market.quotes),
+        Route("POST", f"{DATA}/quotes", "quotes", market.quotes_by_post),
+        Route("GET", f"{DATA}/depth", "quotes", market.depth),
+        Route("GET", f"{DATA}/marketStatus", "quotes", market.market_status),
+        Route("GET", f"{SYMBOLS}/{{file}}", "instruments", market.symbol_file, open=True),
     )
 
     def session_of(self, desk: Desk, request: Request) -> Session | None:

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 
-from ordo_cli.brokers.paper.amounts import to_units
 from ordo_cli.brokers.paper.book import AMO, DONE, Order
 from ordo_cli.brokers.paper.listing import Listing
 from ordo_cli.domain.orders import Changes, OrderIntent, OrderType, Validity
 from ordo_cli.domain.values import replace
-from ordo_cli.sandbox.floor import listed
+from ordo_cli.sandbox.floor import listed, off_tick
 from ordo_cli.sandbox.fyers.answers import (
     ALREADY,
     CANCELLED,
@@ -94,9 +93,8 @@ def _leg(work: Callable[[], Row]) -> Row:
 
 
 def _check_steps(item: Listing, *prices: Decimal | None) -> None:
-    for price in prices:
-        if price is not None and to_units(price) % item.tick:
-            raise bad_input(OFF_TICK)
+    if off_tick(item, *prices):
+        raise bad_input(OFF_TICK)
 
 
 def modify(call: Call) -> Reply:
@@ -120,10 +118,7 @@ def _modify(call: Call, given: Mapping[str, object]) -> Row:
     )
     _check_steps(listed(order.instrument), changes.limit_price, changes.trigger_price)
     floor, account = call.desk.floor, call.account.paper
-    if kind == order.type:
-        answer = floor.modify(account, order.number, changes)
-    else:
-        answer = floor.retype(account, order.number, kind, Validity(order.validity), changes)
+    answer = floor.modify(account, order, kind, Validity(order.validity), changes)
     if answer.code is not None:
         raise Refused(REJECTED, f"RMS: {answer.message}", 200, id=order_id(order.number))
     name = order_id(order.number)

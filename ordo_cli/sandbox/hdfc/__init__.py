@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from ordo_cli.sandbox.accounts import SandboxAccount
 from ordo_cli.sandbox.desk import Desk
-from ordo_cli.sandbox.gateway import Handler, Refusal, Route, said
+from ordo_cli.sandbox.gateway import Refusal, Route
 from ordo_cli.sandbox.hdfc import login, orders, portfolio
 from ordo_cli.sandbox.hdfc.answers import error, failure
 from ordo_cli.sandbox.rates import SECOND, Limit
@@ -18,36 +18,32 @@ API = "/oapi/v1"
 LIMITS = (Limit("orders", frozenset({"place", "modify", "cancel"}), 10, SECOND),)
 
 
-def _route(method: str, path: str, call: str, handler: Handler, *, open: bool = False) -> Route:
-    return Route(method, path, call, said(handler), open)
-
-
 class Hdfc:
     name = "hdfc"
     title = "HDFC Securities InvestRight Open API"
     limits = LIMITS
     echoes = True  # hoped for: unconfirmed
     routes = (
-        _route("GET", f"{API}/login", "login", login.start, open=True),
-        _route("POST", f"{API}/login", "login", login.submit, open=True),
-        _route("POST", f"{API}/login/validate", "login", login.password, open=True),
-        _route("GET", f"{API}/twofa/resend", "login", login.resend, open=True),
-        _route("POST", f"{API}/twofa/validate", "login", login.code, open=True),
-        _route("GET", f"{API}/authorise", "login", login.consent, open=True),
-        _route("POST", f"{API}/access-token", "login", login.exchange, open=True),
-        _route("GET", "/oapi/v3/user/profile", "profile", login.profile),
-        _route("POST", f"{API}/orders/regular", "place", orders.place),
-        _route("PUT", f"{API}/orders/regular/{{order_id}}", "modify", orders.modify),
-        _route("DELETE", f"{API}/orders/regular/{{order_id}}", "cancel", orders.cancel),
-        _route("GET", f"{API}/orders", "book", orders.book),
-        _route("GET", f"{API}/orders/{{order_id}}", "order", orders.one),
-        _route("GET", f"{API}/orders/{{order_id}}/trades", "trades", orders.trades_of_order),
-        _route("GET", f"{API}/trades", "trades", orders.trades),
-        _route("GET", f"{API}/portfolio/cumulative-positions", "positions", portfolio.positions),
-        _route("GET", f"{API}/portfolio/holdings", "holdings", portfolio.holdings),
-        _route("GET", f"{API}/user/margins", "funds", portfolio.funds),
-        _route("PUT", f"{API}/fetch-ltp", "quotes", portfolio.last_prices),
-        _route("GET", f"{API}/security-master", "instruments", portfolio.master, open=True),
+        Route("GET", f"{API}/login", "login", login.start, open=True),
+        Route("POST", f"{API}/login", "login", login.submit, open=True),
+        Route("POST", f"{API}/login/validate", "login", login.password, open=True),
+        Route("GET", f"{API}/twofa/resend", "login", login.resend, open=True),
+        Route("POST", f"{API}/twofa/validate", "login", login.code, open=True),
+        Route("GET", f"{API}/authorise", "login", login.consent, open=True),
+        Route("POST", f"{API}/access-token", "login", login.exchange, open=True),
+        Route("GET", "/oapi/v3/user/profile", "profile", login.profile),
+        Route("POST", f"{API}/orders/regular", "place", orders.place),
+        Route("PUT", f"{API}/orders/regular/{{order_id}}", "modify", orders.modify),
+        Route("DELETE", f"{API}/orders/regular/{{order_id}}", "cancel", orders.cancel),
+        Route("GET", f"{API}/orders", "book", orders.book),
+        Route("GET", f"{API}/orders/{{order_id}}", "order", orders.one),
+        Route("GET", f"{API}/orders/{{order_id}}/trades", "trades", orders.trades_of_order),
+        Route("GET", f"{API}/trades", "trades", orders.trades),
+        Route("GET", f"{API}/portfolio/cumulative-positions", "positions", portfolio.positions),
+        Route("GET", f"{API}/portfolio/holdings", "holdings", portfolio.holdings),
+        Route("GET", f"{API}/user/margins", "funds", portfolio.funds),
+        Route("PUT", f"{API}/fetch-ltp", "quotes", portfolio.last_prices),
+        Route("GET", f"{API}/security-master", "instruments", portfolio.master, open=True),
     )
 
     def session_of(self, desk: Desk, request: Request) -> Session | None:

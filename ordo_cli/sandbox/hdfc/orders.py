@@ -18,7 +18,7 @@ from ordo_cli.domain.instruments import Kind
 from ordo_cli.domain.money import text_of
 from ordo_cli.domain.orders import Changes, OrderIntent, OrderType, Product, Side, Validity
 from ordo_cli.sandbox.catalog import of_day
-from ordo_cli.sandbox.floor import listed
+from ordo_cli.sandbox.floor import listed, off_tick
 from ordo_cli.sandbox.gateway import Call
 from ordo_cli.sandbox.hdfc.answers import Refused, bad_input, rejected, success
 from ordo_cli.sandbox.hdfc.rows import (
@@ -147,9 +147,8 @@ def _amount(given: Mapping[str, object], name: str) -> Decimal | None:
 
 
 def _check_steps(item: Listing, *prices: Decimal | None) -> None:
-    for price in prices:
-        if price is not None and to_units(price) % item.tick:
-            raise bad_input(f"16283: price is not a multiple of the tick size {text_of(rupees(item.tick))}")
+    if off_tick(item, *prices):
+        raise bad_input(f"16283: price is not a multiple of the tick size {text_of(rupees(item.tick))}")
 
 
 def modify(call: Call) -> Reply:
@@ -170,10 +169,7 @@ def modify(call: Call) -> Reply:
     )
     _check_steps(listed(order.instrument), changes.limit_price, changes.trigger_price)
     floor, account = call.desk.floor, call.account.paper
-    if kind == order.type and validity == order.validity:
-        answer = floor.modify(account, order.number, changes)
-    else:
-        answer = floor.retype(account, order.number, kind, validity, changes)
+    answer = floor.modify(account, order, kind, validity, changes)
     if answer.code is not None:
         raise rejected(f"RMS: {answer.message}")
     floor.note(order.number, modified=True)

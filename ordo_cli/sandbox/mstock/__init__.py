@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ordo_cli.sandbox.accounts import SandboxAccount
 from ordo_cli.sandbox.desk import Desk
-from ordo_cli.sandbox.gateway import Handler, Refusal, Route, said
+from ordo_cli.sandbox.gateway import Handler, Refusal, Route
 from ordo_cli.sandbox.mstock import login, orders, portfolio
 from ordo_cli.sandbox.mstock.answers import error, failure
 from ordo_cli.sandbox.rates import HOUR, MINUTE, SECOND, Limit
@@ -24,7 +24,7 @@ LIMITS = (
 
 
 def _route(method: str, path: str, call: str, handler: Handler, *, open: bool = False) -> Route:
-    return Route(method, BASE + path, call, said(handler), open)
+    return Route(method, BASE + path, call, handler, open)
 
 
 class MStock:

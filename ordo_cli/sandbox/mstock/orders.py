@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
-from ordo_cli.brokers.paper.amounts import rupees, to_units
+from ordo_cli.brokers.paper.amounts import rupees
 from ordo_cli.brokers.paper.book import AMO, DONE, Order
 from ordo_cli.brokers.paper.listing import Listing
 from ordo_cli.domain.errors import Invalid
@@ -20,7 +20,7 @@ from ordo_cli.domain.market import IST
 from ordo_cli.domain.money import text_of
 from ordo_cli.domain.orders import Changes, OrderIntent, OrderType, Product, Side, Validity
 from ordo_cli.sandbox.catalog import by_short_symbol, exchange_token
-from ordo_cli.sandbox.floor import listed
+from ordo_cli.sandbox.floor import listed, off_tick
 from ordo_cli.sandbox.gateway import Call
 from ordo_cli.sandbox.mstock.answers import Refused, bad_input, success
 from ordo_cli.sandbox.mstock.rows import number_of, order_id, order_row, trade_row, tradebook_row
@@ -112,9 +112,8 @@ def _intent(form: Mapping[str, str], item: Listing, variety: str) -> OrderIntent
 
 
 def _check_tick(item: Listing, *prices: Decimal | None) -> None:
-    for price in prices:
-        if price is not None and to_units(price) % item.tick:
-            raise bad_input(f"Price is not a multiple of the tick size {text_of(rupees(item.tick))}.")
+    if off_tick(item, *prices):
+        raise bad_input(f"Price is not a multiple of the tick size {text_of(rupees(item.tick))}.")
 
 
 def _one_of[T](form: Mapping[str, str], name: str, known: Mapping[str, T]) -> T:
@@ -148,10 +147,7 @@ def modify(call: Call) -> Reply:
     )
     _check_tick(listed(order.instrument), changes.limit_price, changes.trigger_price)
     floor, account = call.desk.floor, call.account.paper
-    if kind == order.type and validity == order.validity:
-        answer = floor.modify(account, order.number, changes)
-    else:
-        answer = floor.retype(account, order.number, kind, validity, changes)
+    answer = floor.modify(account, order, kind, validity, changes)
     if answer.code is not None:
         raise Refused("MiraeException", f"RMS:{order_id(order.number)}:{(answer.message or '').upper()}")
     floor.note(order.number, modified=True)

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from ordo_cli.sandbox.accounts import SandboxAccount
 from ordo_cli.sandbox.desk import Desk
-from ordo_cli.sandbox.gateway import Handler, Refusal, Route, said
+from ordo_cli.sandbox.gateway import Refusal, Route
 from ordo_cli.sandbox.rates import DAY, MINUTE, SECOND, Limit
 from ordo_cli.sandbox.sessions import Session
 from ordo_cli.sandbox.wire import Reply, Request
@@ -27,43 +27,39 @@ LIMITS = (  # DOC/03, counted by the calendar second (TradingQnA); confirmed
 )
 
 
-def _route(method: str, path: str, call: str, handler: Handler, *, open: bool = False) -> Route:
-    return Route(method, path, call, said(handler), open)
-
-
 class Zerodha:
     name = "zerodha"
     title = "Zerodha Kite Connect v3"
     limits = LIMITS
     echoes = True
     routes = (
-        _route("GET", "/connect/login", "login", login.page, open=True),
-        _route("POST", "/connect/login", "login", login.submit, open=True),
-        _route("POST", "/session/token", "login", login.exchange, open=True),
-        _route("POST", "/session/refresh_token", "login", login.refresh, open=True),
-        _route("DELETE", "/session/token", "logout", login.logout, open=True),
-        _route("GET", "/user/profile", "profile", login.profile),
-        _route("GET", "/user/profile/full", "profile", login.profile),
-        _route("GET", "/user/margins", "funds", portfolio.funds),
-        _route("GET", "/user/margins/{segment}", "funds", portfolio.funds_of_segment),
-        _route("POST", "/orders/{variety}", "place", orders.place),
-        _route("PUT", "/orders/{variety}/{order_id}", "modify", orders.modify),
-        _route("DELETE", "/orders/{variety}/{order_id}", "cancel", orders.cancel),
-        _route("GET", "/orders", "book", orders.book),
-        _route("GET", "/orders/{order_id}", "order", orders.life),
-        _route("GET", "/orders/{order_id}/trades", "trades", orders.trades_of_order),
-        _route("GET", "/trades", "trades", orders.trades),
-        _route("GET", "/portfolio/positions", "positions", portfolio.positions),
-        _route("PUT", "/portfolio/positions", "positions", portfolio.convert),
-        _route("GET", "/portfolio/holdings", "holdings", portfolio.holdings),
-        _route("POST", "/margins/orders", "margin", portfolio.order_margins),
-        _route("POST", "/margins/basket", "margin", portfolio.basket_margins),
-        _route("POST", "/charges/orders", "margin", portfolio.contract_note),
-        _route("GET", "/quote", "quotes", market.full),
-        _route("GET", "/quote/ohlc", "quotes", market.ohlc),
-        _route("GET", "/quote/ltp", "quotes", market.ltp),
-        _route("GET", "/instruments", "instruments", market.instruments),
-        _route("GET", "/instruments/{exchange}", "instruments", market.instruments),
+        Route("GET", "/connect/login", "login", login.page, open=True),
+        Route("POST", "/connect/login", "login", login.submit, open=True),
+        Route("POST", "/session/token", "login", login.exchange, open=True),
+        Route("POST", "/session/refresh_token", "login", login.refresh, open=True),
+        Route("DELETE", "/session/token", "logout", login.logout, open=True),
+        Route("GET", "/user/profile", "profile", login.profile),
+        Route("GET", "/user/profile/full", "profile", login.profile),
+        Route("GET", "/user/margins", "funds", portfolio.funds),
+        Route("GET", "/user/margins/{segment}", "funds", portfolio.funds_of_segment),
+        Route("POST", "/orders/{variety}", "place", orders.place),
+        Route("PUT", "/orders/{variety}/{order_id}", "modify", orders.modify),
+        Route("DELETE", "/orders/{variety}/{order_id}", "cancel", orders.cancel),
+        Route("GET", "/orders", "book", orders.book),
+        Route("GET", "/orders/{order_id}", "order", orders.life),
+        Route("GET", "/orders/{order_id}/trades", "trades", orders.trades_of_order),
+        Route("GET", "/trades", "trades", orders.trades),
+        Route("GET", "/portfolio/positions", "positions", portfolio.positions),
+        Route("PUT", "/portfolio/positions", "positions", portfolio.convert),
+        Route("GET", "/portfolio/holdings", "holdings", portfolio.holdings),
+        Route("POST", "/margins/orders", "margin", portfolio.order_margins),
+        Route("POST", "/margins/basket", "margin", portfolio.basket_margins),
+        Route("POST", "/charges/orders", "margin", portfolio.contract_note),
+        Route("GET", "/quote", "quotes", market.full),
+        Route("GET", "/quote/ohlc", "quotes", market.ohlc),
+        Route("GET", "/quote/ltp", "quotes", market.ltp),
+        Route("GET", "/instruments", "instruments", market.instruments),
+        Route("GET", "/instruments/{exchange}", "instruments", market.instruments),
     )
 
     def session_of(self, desk: Desk, request: Request) -> Session | None:

@@ -138,10 +138,7 @@ def modify(call: Call) -> Reply:
         check_steps(
             listed(order.instrument), wanted.quantity or order.quantity, wanted.limit_price, wanted.trigger_price
         )
-        if same:
-            answer = floor.modify(account, order.number, wanted)
-        else:
-            answer = floor.retype(account, order.number, TYPES[kind], VALIDITIES[validity], wanted)
+        answer = floor.modify(account, order, TYPES[kind], VALIDITIES[validity], wanted)
         if answer.code is not None:
             raise Refused("OrderException", answer.message or NOT_OPEN)
     floor.note(order.number, modifications=count + 1)

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from ordo_cli.brokers.paper.amounts import rupees, to_units
+from ordo_cli.brokers.paper.amounts import rupees
 from ordo_cli.brokers.paper.listing import Listing
 from ordo_cli.domain.errors import Invalid
 from ordo_cli.domain.money import text_of
 from ordo_cli.domain.orders import OrderIntent, OrderType, Product, Side, Validity
 from ordo_cli.domain.values import dataclass
 from ordo_cli.sandbox.catalog import by_short_symbol
+from ordo_cli.sandbox.floor import off_tick
 from ordo_cli.sandbox.zerodha.answers import Refused, bad_input
 
 VARIETIES = ("regular", "amo", "co", "iceberg", "auction")
@@ -117,12 +118,11 @@ def protection(form: Mapping[str, str], kind: OrderType) -> Decimal:
 
 def check_steps(item: Listing, quantity: int, *prices: Decimal | None) -> None:
     """Ticks and lots are looked at before anything goes to the order system; texts unconfirmed."""
-    for price in prices:
-        if price is not None and to_units(price) % item.tick:
-            tick = text_of(rupees(item.tick))
-            raise bad_input(
-                f"Tick size for this script is {tick}. Kindly enter price in the multiple of tick size for this script."
-            )
+    if off_tick(item, *prices):
+        tick = text_of(rupees(item.tick))
+        raise bad_input(
+            f"Tick size for this script is {tick}. Kindly enter price in the multiple of tick size for this script."
+        )
     if quantity % item.lot:
         raise bad_input(f"Quantity should be in multiples of {item.lot}.")
 
