@@ -7,6 +7,7 @@ token lets its holder stop and no more: to cancel, to close and everything else 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -92,9 +93,9 @@ class Pressers:
         """Read who may press, if it can be read."""
         await self._tried(tokens.learn(self._desk))
 
-    async def _tried(self, work: object) -> None:
+    async def _tried(self, work: Awaitable[object]) -> None:
         try:
-            await work  # type: ignore[misc]
+            await work
         except OrdoError:
             pass
         except Exception as error:

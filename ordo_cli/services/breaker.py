@@ -34,11 +34,12 @@ async def problems(desk: Desk, accounts: Iterable[Account]) -> dict[AccountId, P
     """What keeps the entries of accounts from leaving because of what their last orders met."""
     found: dict[AccountId, Problem] = {}
     for account in accounts:
-        state = standing(desk, account.id)
+        kept = _read(desk, account.id)
+        state = kept.state(desk.clock.now().timestamp())
         if state is State.HALF_OPEN:
             state = await _tried(desk, account)
         if state is State.OPEN:
-            found[account.id] = _problem(account, _read(desk, account.id))
+            found[account.id] = _problem(account, kept)
     return found
 
 
@@ -89,7 +90,7 @@ async def _tried(desk: Desk, account: Account) -> State:
         return State.OPEN
     except OrdoError as error:
         log.get(__name__).warning("breaker_stays_open", account=account.id, error=error.reason)
-        before = _read(desk, account.id)
+        before = _read(desk, account.id)  # again: it may have met more meanwhile
         _write(desk, account.id, Breaker(before.trouble, desk.clock.now().timestamp(), before.why))
         return State.OPEN
 
