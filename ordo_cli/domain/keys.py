@@ -55,8 +55,6 @@ def _plain(value: Any) -> Any:
     kind = type(value)
     if value is None or kind is bool or (kind is str and value.isascii()):
         return value
-    if value is None or isinstance(value, bool):
-        return value
     if isinstance(value, str):
         return str(value) if value.isascii() else normalize("NFC", value)
     if isinstance(value, int):
