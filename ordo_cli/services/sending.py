@@ -35,7 +35,7 @@ from ordo_cli.domain.errors import (
 from ordo_cli.domain.journal import ClaimTerms, DayLimits, Wait
 from ordo_cli.domain.kill import scopes_over
 from ordo_cli.domain.legs import MAX_ATTEMPTS, Block, Evidence, Leg, Problem, Submission
-from ordo_cli.domain.orders import OrderIntent, OrderReport
+from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderReport
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import GatePermit, Stamps
 from ordo_cli.services import breaker
@@ -47,6 +47,7 @@ Watch = Callable[[Leg], None]
 NO_LIMITS = DayLimits()
 SENDING = Submission.SENDING
 LOOK_AGAIN = 0.05  # seconds between looks at the switch while a leg waits its turn
+AS_IT_STANDS = 1.0  # seconds for which a book may stand for what was in it just before an order
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,14 @@ class Errand:
     value: Decimal | None = None
     limits: DayLimits = NO_LIMITS
     unless: Callable[[Broker], Awaitable[None]] | None = None  # asked before each claim; raises what forbids it
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """The orders of an account's book, and when it was asked for by the elapsed clock."""
+
+    orders: frozenset[BrokerOrderId]
+    at: float
 
 
 async def send(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Watch) -> Leg:
@@ -114,10 +123,11 @@ async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch, tri
     The claim comes out of the adapter, when the connection is open and the order is ready to be written.
     """
     claimed: Leg | None = None
+    before: _Book | None = None
 
     async def claim() -> float:
         nonlocal claimed
-        leg, claimed_at = await _claim(desk, errand, broker)
+        leg, claimed_at = await _claim(desk, errand, broker, before)
         watch(leg)
         desk.failpoint("claimed")
         claimed = leg
@@ -125,6 +135,8 @@ async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch, tri
 
     permit = desk.gate.permit(errand.stamps, claim=claim, deadline=errand.deadline)
     try:
+        # Here and not at the claim, so that the order takes the connection that the reading has opened.
+        before = await _standing(desk, errand, broker)
         report = await broker.place(errand.intent, errand.leg.tag, permit)
     except BaseException as error:
         if claimed is None:
@@ -159,7 +171,7 @@ async def _unclaimed(
     return errand.leg
 
 
-async def _claim(desk: Desk, errand: Errand, broker: Broker) -> tuple[Leg, float]:
+async def _claim(desk: Desk, errand: Errand, broker: Broker, before: _Book | None) -> tuple[Leg, float]:
     """Make SENDING durable, waiting for the account's turn; with it, a moment not later than the commit.
 
     Raises what blocks the leg for good. A permit ages from before the commit, so that neither a slow disk nor a busy
@@ -170,7 +182,8 @@ async def _claim(desk: Desk, errand: Errand, broker: Broker) -> tuple[Leg, float
         if errand.unless is not None:
             await errand.unless(broker)
         desk.failpoint("claiming")
-        terms = await _terms(desk, errand, broker)
+        before = await _standing(desk, errand, broker, before)
+        terms = _terms(desk, errand, before)
         if desk.store.turns is None:
             answer = await desk.store.journal.claim(errand.leg.id, terms)
         else:
@@ -185,6 +198,20 @@ async def _claim(desk: Desk, errand: Errand, broker: Broker) -> tuple[Leg, float
             raise Refused(f"no turn came before its deadline: {why}", code=Block.DEADLINE)
         await _pause(desk, errand, answer.seconds)
         _still_wanted(desk, errand)
+        before = None  # the one like it may be in the book by now
+
+
+async def _standing(desk: Desk, errand: Errand, broker: Broker, before: _Book | None = None) -> _Book | None:
+    """What stands in the account's book, by a look that is young; None for an order that its tag will find.
+
+    Under the account's writer lock, so that no order of ordo's comes between the look and the one that is sent.
+    """
+    if errand.spec.capabilities(errand.account).tagged:
+        return None
+    at = desk.clock.elapsed()
+    if before is not None and at - before.at <= AS_IT_STANDS:
+        return before
+    return _Book(frozenset(row.order_id for row in await broker.orders()), at)
 
 
 async def _pause(desk: Desk, errand: Errand, seconds: float) -> None:
@@ -219,9 +246,7 @@ def _in_time(desk: Desk, errand: Errand) -> None:
         raise Refused("its deadline passed before it could be sent", code=Block.DEADLINE)
 
 
-async def _terms(desk: Desk, errand: Errand, broker: Broker) -> ClaimTerms:
-    tagless = not errand.spec.capabilities(errand.account).tagged
-    seen = frozenset(row.order_id for row in await broker.orders()) if tagless else None
+def _terms(desk: Desk, errand: Errand, before: _Book | None) -> ClaimTerms:
     return ClaimTerms(
         scopes=scopes_over(errand.account),
         owner=desk.locks.owner,
@@ -231,8 +256,8 @@ async def _terms(desk: Desk, errand: Errand, broker: Broker) -> ClaimTerms:
         elapsed=desk.clock.elapsed(),
         value=errand.value,
         limits=errand.limits,
-        pre_image=seen,
-        tagless=tagless,
+        pre_image=before.orders if before is not None else None,
+        tagless=before is not None,
     )
 
 

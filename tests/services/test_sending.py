@@ -386,6 +386,52 @@ async def test_a_tagless_leg_lost_for_good_stays_unknown_until_the_final_book(
     assert (await desk.store.journal.fan_out(fan_out.id)).legs[0].submission is Submission.ABSENT
 
 
+async def test_a_tagless_leg_goes_by_a_look_at_the_book_under_the_accounts_lock(desk: Desk, add: Add) -> None:
+    line = await add("tagless")
+    await orders.place(desk, request(buy()))
+    assert [word for word in line.log if word in {"orders", "place"}] == ["orders", "place"]
+    tagged = await add("alice")
+    await orders.place(desk, request(buy(), "alice"))
+    assert "orders" not in tagged.log
+
+
+async def test_what_came_into_the_book_while_a_line_opened_slowly_is_not_taken_for_the_leg(
+    desk: Desk, add: Add, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = await add("tagless")
+    place, opening = ScriptedBroker.place, 2.0
+
+    async def slowly(self: ScriptedBroker, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
+        clock.pass_(opening)
+        self.book.append(replace(self.receive(intent, tag, Ungated()), order_id=BrokerOrderId("by-hand")))
+        del self.book[0]
+        return await place(self, intent, tag, permit)
+
+    monkeypatch.setattr(ScriptedBroker, "place", slowly)
+    line.script = [lost_on_the_way]
+    fan_out = await orders.place(desk, request(buy()))
+    await reconcile.reconcile(desk)
+    assert (await desk.store.journal.fan_out(fan_out.id)).legs[0].submission is Submission.UNKNOWN
+    assert [row.order_id for row in line.book] == ["by-hand"]
+
+
+async def test_a_tagless_leg_that_had_to_wait_for_its_turn_looks_again(
+    reopen: Opener, firm: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ordo_cli.services import accounts, sending
+
+    monkeypatch.setattr(sending, "AS_IT_STANDS", 100.0)  # however young the first look is
+    firm.rates = RateLimits(per_second=1, kept_for_cancels=0)
+    async with reopen() as desk:
+        await accounts.add(desk, "tagless", "acme", accounts.Wishes(), {})
+        for quantity in (1, 2):
+            assert (await orders.place(desk, request(buy(quantity)))).legs[0].state == "open"
+    looks = [word for word in firm.lines[AccountId("tagless")].log if word in {"orders", "place"}]
+    assert looks[:4] == ["orders", "place", "orders", "place"]
+    assert set(looks[4:]) == {"orders"}
+    assert looks[4:]
+
+
 async def test_what_could_not_leave_says_so_in_the_end(desk: Desk, add: Add) -> None:
     alice = await add("alice")
     alice.script = [unreachable] * 3
