@@ -168,6 +168,16 @@ def no_login(account: Account) -> Login | None:
     return None
 
 
+def check_way(account: Account) -> None:
+    """What a broker at the other end of a network checks.
+
+    Raises Invalid for an address or a way out that cannot be used, and for behaviours, which are paper's.
+    """
+    from ordo_cli.brokers.opening import check_account  # 20 ms that saying what a broker can do need not wait for
+
+    check_account(account)
+
+
 @dataclass(frozen=True, slots=True)
 class BrokerSpec:
     name: BrokerName

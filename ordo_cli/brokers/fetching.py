@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 import httpx
 
 from ordo_cli.brokers.masters import MasterFile
-from ordo_cli.brokers.wire import Route
+from ordo_cli.brokers.wire import Address, Route
 from ordo_cli.brokers.wire.route import system_trust
 from ordo_cli.domain.errors import NoAnswer, Unreachable
 from ordo_cli.domain.seams import Chance, Clock
@@ -229,8 +229,13 @@ def _wire(route: Route) -> httpx.AsyncBaseTransport:
         http2=False,
         retries=0,
         local_address=route.local_address,
-        proxy=None if route.proxy is None else httpx.Proxy(route.proxy),
+        proxy=None if route.proxy is None else _proxy(route.proxy),
     )
+
+
+def _proxy(address: Address) -> httpx.Proxy:
+    login = (address.username, address.password) if address.username else None
+    return httpx.Proxy(f"{address.scheme}://{address.authority}", auth=login)
 
 
 def _failure(host: str, error: Exception) -> NoAnswer | Unreachable:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import functools
+import asyncio
+import copy
 import json as jsonlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 from urllib.parse import urlencode
 
-import httpx
-
 from ordo_cli.brokers.base import Permit
-from ordo_cli.brokers.wire import Question, Reply, StandIn, Timeouts, Ungated, WireTransport
+from ordo_cli.brokers.later import httpx
+from ordo_cli.brokers.wire import Address, Question, Reply, Timeouts, Ungated, WireTransport
 from ordo_cli.brokers.wire.question import SAFE
 from ordo_cli.domain.errors import NoAnswer, OrdoError, Unreachable
 from ordo_cli.domain.seams import Chance, Clock
 from ordo_cli.domain.values import dataclass
+
+if TYPE_CHECKING:
+    from ordo_cli.brokers.wire.standin import StandIn
 
 T = TypeVar("T")
 
@@ -59,7 +62,7 @@ class Http:
 
     def __init__(
         self,
-        transport: httpx.AsyncBaseTransport,
+        transport: WireTransport | httpx.AsyncBaseTransport,
         base_url: str,
         *,
         clock: Clock,
@@ -68,9 +71,9 @@ class Http:
         headers: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
-        self._wire = transport if isinstance(transport, WireTransport) else StandIn(transport)
-        self._base_url = base_url.rstrip("/")
-        self._host = httpx.URL(base_url).host
+        self._address = Address.of(base_url)
+        self._wire = transport if isinstance(transport, WireTransport) else _stand_in(transport, self._address)
+        self._host = self._address.host
         self._clock = clock
         self._chance = chance
         self._classify = classify
@@ -85,6 +88,12 @@ class Http:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._wire.aclose()
+
+    def judging(self, classify: Classify) -> Http:
+        """The same line, whose answers are judged by another table."""
+        other = copy.copy(self)
+        other._classify = classify
+        return other
 
     # reads
 
@@ -153,16 +162,15 @@ class Http:
         headers: Mapping[str, str] | None,
     ) -> Reply:
         try:
-            url, target, host = _place(self._base_url, path)
-            if params is not None:
-                url = url.copy_merge_params(params)
-                target = url.raw_path
-            every = {"host": host, **self.headers, **(headers or {})}
+            target = self._address.target(path, params)
+            every = {"host": self._address.authority, **self.headers, **(headers or {})}
             if content or method not in SAFE:
                 every["content-length"] = str(len(content))
             pairs = [(name.encode(), value.encode()) for name, value in every.items()]
-            return await self._wire.ask(Question(method, url, target, pairs, content, permit, self._timeouts))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return await self._wire.ask(Question(method, target.encode(), pairs, content, permit, self._timeouts))
+        except (OrdoError, asyncio.CancelledError):
+            raise  # what the permit says, for which no legs need wait until httpx has been imported
+        except httpx.HTTPError as error:
             # The count decides, never the kind of error: the same reset comes before a byte and after all of them.
             what = str(error)[:200] or type(error).__name__
             if permit.bytes_sent == 0:
@@ -257,13 +265,10 @@ class _Again(NoAnswer):
             return None
 
 
-@functools.lru_cache(maxsize=512)
-def _place(base_url: str, path: str) -> tuple[httpx.URL, bytes, str]:
-    # Parsing takes longer than all else of building a request, and orders go to the same few paths.
-    if not path.startswith("/"):
-        raise httpx.InvalidURL(f"{path!r} is not a path of the broker's host")
-    url = httpx.URL(base_url + path)
-    return url, url.raw_path, url.netloc.decode("ascii")
+def _stand_in(transport: httpx.AsyncBaseTransport, address: Address) -> StandIn:
+    from ordo_cli.brokers.wire.standin import StandIn  # never on the way of a real order
+
+    return StandIn(transport, f"{address.scheme}://{address.authority}")
 
 
 def _texts(reply: Reply) -> dict[str, str]:

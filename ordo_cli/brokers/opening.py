@@ -5,11 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
-import httpx
-
 from ordo_cli.brokers.base import Tools
 from ordo_cli.brokers.http import Classify, Http
-from ordo_cli.brokers.wire import Route, Timeouts, WireTransport
+from ordo_cli.brokers.wire import Address, Route, Timeouts, WireTransport
 from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.errors import Invalid
 
@@ -34,7 +32,7 @@ def route_of(account: Account, usual: str) -> Route:
 def way_to(account: Account, url: str) -> Route:
     """The way to what is elsewhere than the account's broker, such as its list of instruments. Raises as `route_of`."""
     address, proxy = _egress(account)
-    return Route(httpx.URL(url), local_address=address, proxy=proxy)
+    return Route(Address.of(url), local_address=address, proxy=proxy)
 
 
 def line_of(
@@ -60,7 +58,7 @@ def line_of(
     )
 
 
-def _egress(account: Account) -> tuple[str | None, httpx.URL | None]:
+def _egress(account: Account) -> tuple[str | None, Address | None]:
     """The local address or the proxy that an account's calls leave from."""
     if account.egress is None:
         return None, None
@@ -68,4 +66,4 @@ def _egress(account: Account) -> tuple[str | None, httpx.URL | None]:
         return str(ipaddress.ip_address(account.egress)), None
     except ValueError:  # then it is a proxy, as was made sure when the account was given it
         pass
-    return None, httpx.URL(account.egress)
+    return None, Address.of(account.egress)

@@ -7,12 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
-import httpx
-
 from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Permit, RateLimits, Tools
 from ordo_cli.brokers.codes import Codes
 from ordo_cli.brokers.http import Http
-from ordo_cli.brokers.wire import Route, Timeouts, WireTransport
+from ordo_cli.brokers.wire import Address, Route, Timeouts, WireTransport
 from ordo_cli.domain.accounts import Account, BrokerName
 from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.instruments import Exchange
@@ -98,7 +96,7 @@ def decode(order_id: str, intent: OrderIntent, tag: Tag) -> OrderReport:
 
 def line_to(server: Loopback) -> Http:
     """One account's line, warm for as long as a benchmark takes."""
-    transport = WireTransport(Route(httpx.URL(server.url), tls=server.trusting), idle_seconds=300)
+    transport = WireTransport(Route(Address.of(server.url), tls=server.trusting), idle_seconds=300)
     return Http(
         transport,
         server.url,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools
+from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools, check_way
 from ordo_cli.brokers.fyers.codes import ORDERABLE, PRODUCTS, TYPES, VALIDITIES
 from ordo_cli.brokers.fyers.notes import NOTES
 from ordo_cli.brokers.masters import Listing, MasterFile, MasterSource
@@ -29,22 +29,15 @@ def capabilities(account: Account) -> Capabilities:
 
 def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> AbstractAsyncContextManager[Broker]:
     """Open the line of one account."""
-    from ordo_cli.brokers.fyers.broker import connect  # httpx, tens of ms that asking what Fyers can do need not pay
+    from ordo_cli.brokers.fyers.broker import connect  # its HTTP: 20 ms that asking what Fyers can do need not pay
 
     return connect(account, credentials, tools)
 
 
 def login(account: Account) -> Login:
-    from ordo_cli.brokers.fyers.login import FyersLogin  # httpx, as above
+    from ordo_cli.brokers.fyers.login import FyersLogin  # as above
 
     return FyersLogin()
-
-
-def check_account(account: Account) -> None:
-    """Raises Invalid for an address or a way out that cannot be used."""
-    from ordo_cli.brokers.opening import check_account  # httpx, as above
-
-    check_account(account)
 
 
 def files(account: Account) -> Sequence[MasterFile]:
@@ -69,7 +62,7 @@ SPEC = BrokerSpec(
     # reads, for going above three times costs the day. 10,000 a day: unconfirmed, and the stricter of two figures.
     rates=RateLimits(per_second=10, kept_for_cancels=2, per_minute=150, per_day=10_000),
     connect=connect,
-    check_account=check_account,
+    check_account=check_way,
     login=login,
     master=MasterSource(files, parse),
     notes=NOTES,

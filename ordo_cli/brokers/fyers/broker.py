@@ -42,7 +42,8 @@ def bearer(credentials: Mapping[str, str], token: str) -> dict[str, str]:
 
 
 class FyersBroker:
-    """Orders go by a line of their own, so that none ever waits for a connection that reads hold."""
+    """`writing` and `reading` are one line, of whose answers a read believes less: a connection that a read has opened
+    serves the order after it."""
 
     def __init__(self, writing: Http, reading: Http, master: Master, clock: Clock) -> None:
         self._writing = writing
@@ -184,8 +185,6 @@ async def connect(account: Account, credentials: Mapping[str, str], tools: Tools
         raise SessionNeeded(f"{account.id} is not logged in", hint=f"ordo login {account.id}")
     token = tools.session.token["access_token"]
     secrets, headers = (token, credentials["app_secret"]), bearer(credentials, token)
-    writing = line_of(account, tools, HOST, classify=classify("fyers", telling(*secrets)), headers=headers)
-    reads = telling(*secrets, writing=False)
-    reading = line_of(account, tools, HOST, classify=classify("fyers", reads), headers=headers)
-    async with writing, reading:
-        yield FyersBroker(writing, reading, tools.master, tools.clock)
+    reads = classify("fyers", telling(*secrets, writing=False))
+    async with line_of(account, tools, HOST, classify=classify("fyers", telling(*secrets)), headers=headers) as line:
+        yield FyersBroker(line, line.judging(reads), tools.master, tools.clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools
+from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools, check_way
 from ordo_cli.brokers.hdfc.notes import NOTES
 from ordo_cli.brokers.hdfc.place import HOST, MASTER, USER_AGENT
 from ordo_cli.brokers.masters import Listing, MasterFile, MasterSource
@@ -32,23 +32,16 @@ def capabilities(account: Account) -> Capabilities:
     )
 
 
-def check_account(account: Account) -> None:
-    """Raises Invalid for an address or a way out that cannot be used."""
-    from ordo_cli.brokers.opening import check_account  # httpx: 60 ms that asking what HDFC can do need not pay
-
-    check_account(account)
-
-
 def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> AbstractAsyncContextManager[Broker]:
     """Open the line of one account."""
-    from ordo_cli.brokers.hdfc.broker import connect  # httpx, as above
+    from ordo_cli.brokers.hdfc.broker import connect  # 20 ms that saying what it can do need not pay
 
     return connect(account, credentials, tools)
 
 
 def login(account: Account) -> Login:
     """Every account logs in, with an OTP."""
-    from ordo_cli.brokers.hdfc.login import HdfcLogin  # httpx, as above
+    from ordo_cli.brokers.hdfc.login import HdfcLogin  # as above
 
     return HdfcLogin()
 
@@ -73,7 +66,7 @@ SPEC = BrokerSpec(
     # them; together below the ten that the regulator allows without a registered algorithm.
     rates=RateLimits(per_second=7, kept_for_cancels=2),
     connect=connect,
-    check_account=check_account,
+    check_account=check_way,
     login=login,
     master=MasterSource(_files, _parse, lambda credentials, token: {"user-agent": USER_AGENT}),
     notes=NOTES,

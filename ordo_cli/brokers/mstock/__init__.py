@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools
+from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools, check_way
 from ordo_cli.brokers.masters import Listing, MasterFile, MasterSource
 from ordo_cli.domain.accounts import Account, BrokerName
 from ordo_cli.domain.fanouts import Mode
@@ -53,30 +53,25 @@ def capabilities(account: Account) -> Capabilities:
     )
 
 
-def check_account(account: Account) -> None:
-    """Raises Invalid for an address or a way out that cannot be used, and for behaviours."""
-    from ordo_cli.brokers.opening import check_account  # httpx: 60 ms that asking what m.Stock can do need not pay
-
-    check_account(account)
-
-
 def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> AbstractAsyncContextManager[Broker]:
     """Open the line of one account."""
-    from ordo_cli.brokers.mstock.broker import connect  # httpx, as above
+    from ordo_cli.brokers.mstock.broker import (
+        connect,
+    )  # 20 ms that saying what it can do need not pay
 
     return connect(account, credentials, tools)
 
 
 def login(account: Account) -> Login:
     """Every account logs in."""
-    from ordo_cli.brokers.mstock.login import MStockLogin  # httpx, as above
+    from ordo_cli.brokers.mstock.login import MStockLogin  # as above
 
     return MStockLogin()
 
 
 def files(account: Account) -> Sequence[MasterFile]:
     """The script master, which is only given to who is logged in (docs, SDKA: confirmed)."""
-    from ordo_cli.brokers.mstock.envelope import HOME, PREFIX  # httpx, as above
+    from ordo_cli.brokers.mstock.envelope import HOME, PREFIX  # as above
     from ordo_cli.brokers.opening import address_of
 
     url = f"{address_of(account, HOME)}{PREFIX}/instruments/scriptmaster"
@@ -92,7 +87,7 @@ def parse(name: str, lines: Iterable[str]) -> Iterator[Listing]:
 
 def headers(credentials: Mapping[str, str], token: Mapping[str, str]) -> Mapping[str, str]:
     """What the script master is asked for with."""
-    from ordo_cli.brokers.mstock.envelope import headers_for  # httpx, as above
+    from ordo_cli.brokers.mstock.envelope import headers_for  # as above
 
     return headers_for(credentials["api_key"], token["access_token"])
 
@@ -106,7 +101,7 @@ SPEC = BrokerSpec(
     # 30 a second, 250 a minute and 1000 an hour (INTRO, confirmed), of which the exchanges' rule leaves 10 a second.
     rates=RateLimits(per_second=10, kept_for_cancels=2, per_minute=250),
     connect=connect,
-    check_account=check_account,
+    check_account=check_way,
     login=login,
     master=MasterSource(files, parse, headers),
     notes=NOTES,

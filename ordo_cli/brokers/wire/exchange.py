@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 
-import httpx
-
+from ordo_cli.brokers.later import httpx
 from ordo_cli.brokers.wire.question import Pair, Reply
 from ordo_cli.domain.values import dataclass
 

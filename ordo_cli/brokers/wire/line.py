@@ -8,8 +8,7 @@ import ssl
 from math import inf
 from typing import cast
 
-import httpx
-
+from ordo_cli.brokers.later import httpx
 from ordo_cli.brokers.wire.exchange import Exchange
 from ordo_cli.domain.values import dataclass
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
-import httpx
-
 from ordo_cli.brokers.base import Permit
+from ordo_cli.brokers.later import httpx
 from ordo_cli.domain.values import dataclass
 
 Pair = tuple[bytes, bytes]
@@ -27,10 +26,9 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request: where, what, and the leave to write it. The host and the length are among the headers."""
+    """One request: what, and the leave to write it. The host and the length are among the headers."""
 
     method: str
-    url: httpx.URL
     target: bytes  # path and query as they are written
     headers: list[Pair]
     body: bytes

@@ -9,8 +9,8 @@ import os
 import re
 import ssl
 
-import httpx
-
+from ordo_cli.brokers.later import httpx
+from ordo_cli.brokers.wire.address import Address
 from ordo_cli.brokers.wire.exchange import Exchange, Limits
 from ordo_cli.brokers.wire.line import Line, Waits
 from ordo_cli.domain.errors import Invalid
@@ -24,37 +24,37 @@ _PROXY_LIMITS = Limits(head=16 * 1024, body=16 * 1024)
 class Route:
     """One host, and the way to it. Nothing is taken from the environment; no other host is ever spoken to."""
 
-    base_url: httpx.URL
+    base_url: Address
     local_address: str | None = None
-    proxy: httpx.URL | None = None
+    proxy: Address | None = None
     tls: ssl.SSLContext | None = None  # None: what this system trusts
 
     def __post_init__(self) -> None:
-        if self.base_url.scheme not in ("http", "https") or not self.base_url.host:
+        if self.base_url.scheme not in ("http", "https"):
             raise Invalid(f"{self.base_url} is not the address of a server")
         if self.base_url.scheme == "http" and not is_loopback(self.base_url.host):
             raise Invalid(f"{self.base_url} would send orders in the clear", hint="use an https address")
-        if self.proxy is not None and (self.proxy.scheme != "http" or not self.proxy.host):
+        if self.proxy is not None and self.proxy.scheme != "http":
             raise Invalid("a proxy is given as http://host:port")
 
     @property
     def host(self) -> str:
-        return self.base_url.raw_host.decode("ascii")
+        return self.base_url.host
 
     @property
     def port(self) -> int:
-        return self.base_url.port or (443 if self.base_url.scheme == "https" else 80)
+        return self.base_url.port
 
     def leads_to(self, url: httpx.URL) -> bool:
         """Whether that address is at this host, port and scheme."""
-        mine = self.base_url
-        return (url.raw_scheme, url.raw_host, url.port) == (mine.raw_scheme, mine.raw_host, mine.port)
+        mine, theirs = self.base_url, Address.of(f"{url.scheme}://{url.netloc.decode('ascii')}")
+        return (theirs.scheme, theirs.host, theirs.port) == (mine.scheme, mine.host, mine.port)
 
     async def open(self) -> Line:
         """A new connection, TLS and all. Raises httpx.ConnectError or ProxyError: no byte of ours has left."""
         context = (self.tls or system_trust()) if self.base_url.scheme == "https" else None
         try:
-            host, port = (self.host, self.port) if self.proxy is None else (self.proxy.host, self.proxy.port or 80)
+            host, port = (self.host, self.port) if self.proxy is None else (self.proxy.host, self.proxy.port)
             line = await self._dial(host, port)
             try:
                 if self.proxy is not None:
@@ -73,7 +73,7 @@ class Route:
         return (await asyncio.get_running_loop().create_connection(Line, host, port, local_addr=address))[1]
 
 
-async def _ask_for_tunnel(line: Line, target: bytes, proxy: httpx.URL) -> None:
+async def _ask_for_tunnel(line: Line, target: bytes, proxy: Address) -> None:
     headers = [(b"Host", target)]
     if proxy.username:
         login = base64.b64encode(f"{proxy.username}:{proxy.password}".encode())

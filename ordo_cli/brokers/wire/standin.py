@@ -16,14 +16,15 @@ class StandIn:
     that by their meaning come before the first byte.
     """
 
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self._inner = inner
+    def __init__(self, inner: httpx.AsyncBaseTransport, origin: str) -> None:
+        self._inner, self._origin = inner, origin
 
     async def ask(self, question: Question) -> Reply:
         """As `WireTransport.ask`."""
         question.require_fresh_permit()
         permit, size = question.permit, len(question.target) + len(question.body)
-        request = httpx.Request(question.method, question.url, headers=question.headers, content=question.body)
+        url = self._origin + question.target.decode("ascii")
+        request = httpx.Request(question.method, url, headers=question.headers, content=question.body)
         await permit.claim()
         with permit.passing():
             permit.bytes_sent += size

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
-
-import httpx
+from types import TracebackType
+from typing import Self
 
 from ordo_cli.brokers.base import Permit
+from ordo_cli.brokers.later import httpx
 from ordo_cli.brokers.wire.exchange import Exchange, Limits
 from ordo_cli.brokers.wire.line import Line, Waits
 from ordo_cli.brokers.wire.question import SAFE, Question, Reply, Timeouts, Ungated
@@ -20,8 +21,11 @@ IDLE_SECONDS = 20.0
 """How long an unused line is trusted. Servers close theirs later; to write while one does would cost an UNKNOWN."""
 
 
-class WireTransport(httpx.AsyncBaseTransport):
-    """One account's connections to one host, each carrying one exchange at a time. Nothing is ever sent twice."""
+class WireTransport:
+    """One account's connections to one host, each carrying one exchange at a time. Nothing is ever sent twice.
+
+    It is a transport for an httpx.AsyncClient too, though it does not inherit from one: an order need not import httpx.
+    """
 
     def __init__(
         self, route: Route, *, lines: int = 10, limits: Limits | None = None, idle_seconds: float = IDLE_SECONDS
@@ -61,7 +65,7 @@ class WireTransport(httpx.AsyncBaseTransport):
             self._check_in(line, unused=not permit.bytes_sent, clean=exchange.clean)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The same for whoever has an httpx.AsyncClient over this transport."""
+        """The same for an httpx.AsyncClient."""
         if not self._route.leads_to(request.url):
             raise httpx.LocalProtocolError(f"{request.url.host} is not the host of this connection")
         permit: Permit | None = request.extensions.get(PERMIT)
@@ -76,7 +80,6 @@ class WireTransport(httpx.AsyncBaseTransport):
         reply = await self.ask(
             Question(
                 request.method,
-                request.url,
                 request.url.raw_path,
                 headers,
                 body,
@@ -85,6 +88,14 @@ class WireTransport(httpx.AsyncBaseTransport):
             )
         )
         return httpx.Response(reply.status, headers=reply.headers, content=reply.body)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
 
     async def warm(self, count: int = 1, *, connect: float = 5.0) -> None:
         """Have that many lines open and idle, TLS done. Raises httpx.TransportError when one cannot be opened."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools
+from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools, check_way
 from ordo_cli.brokers.masters import Listing, MasterFile, MasterSource
 from ordo_cli.brokers.zerodha.codes import EXCHANGES, PRODUCTS, TYPES, VALIDITIES
 from ordo_cli.brokers.zerodha.notes import NOTES
@@ -15,7 +15,7 @@ from ordo_cli.domain.instruments import Exchange
 
 __all__ = ["SPEC"]
 
-# Each function imports late: its module brings httpx (70 ms), which saying what Zerodha can do need not wait for.
+# Each function imports late: its module brings HTTP (20 ms), which saying what Zerodha can do need not wait for.
 
 
 def capabilities(account: Account) -> Capabilities:
@@ -39,13 +39,6 @@ def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> A
     from ordo_cli.brokers.zerodha.broker import connect
 
     return connect(account, credentials, tools)
-
-
-def check_account(account: Account) -> None:
-    """Raises Invalid for an address or way out that cannot be used, and for behaviours."""
-    from ordo_cli.brokers.opening import check_account
-
-    check_account(account)
 
 
 def login(account: Account) -> Login:
@@ -86,7 +79,7 @@ SPEC = BrokerSpec(
     capabilities=capabilities,
     rates=RateLimits(per_second=10, kept_for_cancels=2, per_minute=400, per_day=5000, modifications_per_order=25),
     connect=connect,
-    check_account=check_account,
+    check_account=check_way,
     login=login,
     master=MasterSource(files, parse, headers),
     notes=NOTES,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 
 from ordo_cli.brokers.http import Answer, Http
-from ordo_cli.brokers.wire import Limits, Route, Timeouts, WireTransport
+from ordo_cli.brokers.wire import Address, Limits, Route, Timeouts, WireTransport
 from ordo_cli.domain.errors import OrdoError, Rejected
 from ordo_cli.machine import SystemClock
 from tests.brokers.wire.server import RawServer
@@ -66,10 +66,10 @@ def http_to(
     host: str = "127.0.0.1",
 ) -> Http:
     url = f"{server.scheme}://{host}:{server.port}"
-    route = Route(httpx.URL(url), tls=trusting)
+    route = Route(Address.of(url), tls=trusting)
     transport = WireTransport(route, lines=lines, limits=limits, idle_seconds=idle_seconds)
     return http_over(transport, url, timeouts)
 
 
-def http_over(transport: httpx.AsyncBaseTransport, url: str, timeouts: Timeouts = SHORT) -> Http:
+def http_over(transport: WireTransport | httpx.AsyncBaseTransport, url: str, timeouts: Timeouts = SHORT) -> Http:
     return Http(transport, url, clock=SystemClock(), chance=NoChance(), classify=one_certain_refusal, timeouts=timeouts)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ordo_cli import arming
-from ordo_cli.brokers.wire import Route, Ungated, WireTransport
+from ordo_cli.brokers.wire import Address, Route, Ungated, WireTransport
 from ordo_cli.domain.errors import KillEngaged, NoAnswer, Refused, Unreachable
 from ordo_cli.domain.kill import GLOBAL
 from ordo_cli.gate import Gate
@@ -65,7 +65,7 @@ async def test_an_order_that_cannot_be_connected_is_never_claimed() -> None:
     async with serving(every_question) as server:
         url = server.url
     leave = Leave()
-    async with http_over(WireTransport(Route(httpx.URL(url))), url) as http:
+    async with http_over(WireTransport(Route(Address.of(url))), url) as http:
         with pytest.raises(Unreachable):
             await http.post("/orders", permit=leave, json={})
     assert leave.claimed == 0
@@ -125,7 +125,7 @@ async def test_the_gate_is_passed_once_and_closed_again_before_the_answer(carria
 async def test_bytes_are_counted_before_they_are_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[int] = []
     leave = Leave()
-    async with serving(every_question) as server, WireTransport(Route(httpx.URL(server.url))) as transport:
+    async with serving(every_question) as server, WireTransport(Route(Address.of(server.url))) as transport:
         await transport.warm()
         (line,) = transport._idle
 
@@ -143,7 +143,7 @@ async def test_bytes_are_counted_before_they_are_handed_over(monkeypatch: pytest
 
 async def test_a_write_without_a_permit_leaves_no_byte() -> None:
     async with serving(every_question) as server:
-        async with WireTransport(Route(httpx.URL(server.url))) as transport:
+        async with WireTransport(Route(Address.of(server.url))) as transport:
             for method in ("POST", "PUT", "PATCH", "DELETE"):
                 with pytest.raises(httpx.LocalProtocolError, match="permit"):
                     await transport.handle_async_request(httpx.Request(method, server.url))

@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import httpx
-
-from ordo_cli.brokers.wire import Route
+from ordo_cli.brokers.wire import Address, Route
 from ordo_cli.brokers.wire.line import Line
 from tests.brokers.wire.certificates import Authority
 
@@ -78,7 +76,7 @@ async def test_a_line_that_ends_behind_its_tickets_is_not(authority: Authority) 
 
 
 async def _opened(late: Late, authority: Authority) -> Line:
-    return await Route(httpx.URL(f"https://127.0.0.1:{late.port}"), tls=authority.trusting).open()
+    return await Route(Address.of(f"https://127.0.0.1:{late.port}"), tls=authority.trusting).open()
 
 
 def _until_there(line: Line, what: int = select.POLLIN) -> None:

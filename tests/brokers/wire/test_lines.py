@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from ordo_cli.brokers.http import Http
-from ordo_cli.brokers.wire import Route, Timeouts, Ungated, WireTransport
+from ordo_cli.brokers.wire import Address, Route, Timeouts, Ungated, WireTransport
 from ordo_cli.domain.errors import NoAnswer, Rejected, Unreachable
 from tests.brokers.wire.conftest import Carriage
 from tests.brokers.wire.fakes import SHORT, Leave, http_to
@@ -277,7 +277,7 @@ async def test_closing_leaves_no_line_behind(carriage: Carriage) -> None:
 
 async def test_a_line_speaks_to_no_other_host() -> None:
     async with serving(every_question) as server, serving(every_question) as other:
-        async with WireTransport(Route(httpx.URL(server.url))) as transport:
+        async with WireTransport(Route(Address.of(server.url))) as transport:
             for url in (f"{other.url}/orders", f"https://127.0.0.1:{server.port}/orders", "http://localhost/orders"):
                 request = httpx.Request("POST", url, extensions={"ordo.permit": Ungated()})
                 with pytest.raises(httpx.LocalProtocolError):
@@ -286,7 +286,7 @@ async def test_a_line_speaks_to_no_other_host() -> None:
 
 
 async def raw(server: RawServer, request: httpx.Request) -> httpx.Response:
-    async with WireTransport(Route(httpx.URL(server.url))) as transport:
+    async with WireTransport(Route(Address.of(server.url))) as transport:
         response = await transport.handle_async_request(request)
         await response.aread()
         return response

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-import httpx
 import pytest
 
 from ordo_cli.brokers.http import Http
-from ordo_cli.brokers.wire import Route, WireTransport
+from ordo_cli.brokers.wire import Address, Route, WireTransport
 from ordo_cli.brokers.wire.route import system_trust
 from ordo_cli.domain.errors import Invalid, Unreachable
 from tests.brokers.wire.certificates import Authority
@@ -21,7 +20,7 @@ from tests.brokers.wire.test_lines import every_question
 
 
 def by_way_of(server: RawServer, carriage: Carriage, *, proxy: str | None = None, local: str | None = None) -> Http:
-    route = Route(httpx.URL(server.url), local, httpx.URL(proxy) if proxy else None, carriage.client)
+    route = Route(Address.of(server.url), local, Address.of(proxy) if proxy else None, carriage.client)
     return http_over(WireTransport(route), server.url)
 
 
@@ -131,12 +130,12 @@ async def test_an_address_that_this_machine_has_not_is_unreachable(carriage: Car
 @pytest.mark.parametrize("url", ["http://broker.example", "ftp://broker.example", "broker.example", "https://"])
 def test_a_route_in_the_clear_or_to_nowhere_is_refused(url: str) -> None:
     with pytest.raises(Invalid):
-        Route(httpx.URL(url))
+        Route(Address.of(url))
 
 
 def test_a_proxy_must_be_one() -> None:
     with pytest.raises(Invalid):
-        Route(httpx.URL("https://broker.example"), proxy=httpx.URL("socks5://127.0.0.1:1080"))
+        Route(Address.of("https://broker.example"), proxy=Address.of("socks5://127.0.0.1:1080"))
 
 
 async def test_the_environment_diverts_nothing(
