@@ -102,9 +102,9 @@ class Lines:
 
     async def credentials(self, account: Account) -> dict[str, str]:
         """What the account's broker was told at its adding, by field name."""
-        # A keyring may take three seconds to say no, and the loop must not stand still meanwhile.
         spec = self._find(account.broker)
-        found = await asyncio.to_thread(self._secrets.every, account.id, spec.credentials, spec.optional)
+        every = partial(self._secrets.every, account.id, spec.credentials, spec.optional)
+        found = await self._secrets.reading(every)
         log.hide(*found.values())
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from copy import copy
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ordo_cli import log
@@ -155,7 +156,7 @@ class Sessions:
         from ordo_cli.secrets.sealing import Unsealable  # as above
 
         try:
-            return await asyncio.to_thread(self._seals.unseal, account, purpose, sealed)
+            return await self._secrets.reading(partial(self._seals.unseal, account, purpose, sealed))
         except Unsealable as error:
             log.get(__name__).error("unsealable", account=account, purpose=purpose, why=str(error))
             raise _tampered(account) from None

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ordo_cli.domain.errors import Invalid, NotFound, SecretsUnavailable
 from ordo_cli.domain.values import dataclass, field
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
     from ordo_cli.domain.accounts import AccountId
     from ordo_cli.domain.seams import Chance, Disk
     from ordo_cli.home import Home
+
+T = TypeVar("T")
 
 LONGEST = 1000  # characters; the vault of Windows takes no more
 KEYRING = "keyring"
@@ -40,6 +44,10 @@ class Place(Protocol):
 
     title: str
 
+    def open(self) -> bool:
+        """Make ready what reads need; whether they wait for nobody from then on, as those of a keyring always may."""
+        ...
+
     def read(self, account: str, field: str) -> str | None: ...
 
     def write(self, account: str, field: str, value: str) -> None: ...
@@ -56,14 +64,34 @@ class Secrets:
     disk: Disk
     chance: Chance
     _place: Place | None = field(default=None, init=False, repr=False)
+    _near: bool | None = field(default=None, init=False, repr=False)  # None before the place was opened
+    _opening: Future[None] | None = field(default=None, init=False, repr=False)
 
     @property
     def place(self) -> Place:
         """Where secrets are kept. Raises SecretsUnavailable when nobody has chosen yet."""
         if self._place is None:
             _no_core_dumps()
-            self._place = _open(self.home, self.config, self.disk, self.chance)
+            self._place = _place(self.home, self.config, self.disk, self.chance)
         return self._place
+
+    async def reading(self, read: Callable[[], T]) -> T:
+        """What this reads of the secrets, without holding up the loop.
+
+        A vault is opened once for all who ask, in a thread, and then read at once: an order to a hundred accounts would
+        otherwise change threads two hundred times. A keyring may take seconds for each answer.
+        """
+        import asyncio  # which whoever is in a loop has imported
+
+        if self._near is None:
+            if self._opening is None or self._opening.done():
+                self._opening = asyncio.ensure_future(asyncio.to_thread(self._open))
+                self._opening.add_done_callback(_heard)
+            await asyncio.shield(self._opening)
+        return read() if self._near else await asyncio.to_thread(read)
+
+    def _open(self) -> None:
+        self._near = self.place.open()
 
     def get(self, account: AccountId, field: str) -> str:
         """One credential. Raises NotFound when it was never given."""
@@ -118,7 +146,7 @@ def new_name(chance: Chance) -> str:
     return f"ordo-{chance.token(10)}"
 
 
-def _open(home: Home, config: Chosen, disk: Disk, chance: Chance) -> Place:
+def _place(home: Home, config: Chosen, disk: Disk, chance: Chance) -> Place:
     if config.secrets_backend == KEYRING and config.secrets_name:
         from ordo_cli.secrets.oskeyring import OsKeyring  # the keyring library costs 85 ms
 
@@ -128,6 +156,12 @@ def _open(home: Home, config: Chosen, disk: Disk, chance: Chance) -> Place:
 
         return Vault(vault_file(home), key_source(config.key_file, config.passphrase_file), disk, chance)
     raise SecretsUnavailable("no place for secrets was chosen yet", hint="ordo init --secrets keyring, or vault")
+
+
+def _heard(opening: Future[None]) -> None:
+    """Nobody may be waiting any more; then nobody else needs to hear what went wrong."""
+    if not opening.cancelled():
+        opening.exception()
 
 
 def _no_core_dumps() -> None:

@@ -40,6 +40,10 @@ class OsKeyring:
         self._backend: KeyringBackend | None = None
         self._silent = False
 
+    def open(self) -> bool:
+        """False: each read may wait for the keyring, or for its owner."""
+        return False
+
     def read(self, account: str, field: str) -> str | None:
         found: str | None = self._ask(lambda backend: backend.get_password(self._service, f"{account}/{field}"))
         return found

@@ -107,6 +107,11 @@ class Vault:
             empty = Contents(name, random_bytes(self._chance, SALT_BYTES))
             self._save(replace(empty, entries={"/".join(CHECK): self._seal(empty, *CHECK, name)}))
 
+    def open(self) -> bool:
+        """Work out the key, which takes a sixth of a second where it comes of a passphrase; reads are quick then."""
+        self._load()
+        return True
+
     def read(self, account: str, field: str) -> str | None:
         contents = self._load()
         sealed = contents.entries.get(f"{account}/{field}")

@@ -25,6 +25,9 @@ class Drawer:
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], str] = {}
 
+    def open(self) -> bool:
+        return True
+
     def read(self, account: str, field: str) -> str | None:
         return self.kept.get((account, field))
 

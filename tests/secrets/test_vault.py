@@ -262,6 +262,9 @@ def test_a_place_that_gives_back_something_else_is_an_error(home: Home) -> None:
     class Forgetful:
         title = "a forgetful place"
 
+        def open(self) -> bool:
+            return True
+
         def read(self, account: str, field: str) -> str | None:
             return "something else"
 

@@ -229,6 +229,9 @@ class Locked:
 
     title = "the keyring"
 
+    def open(self) -> bool:
+        return False
+
     def read(self, account: str, field: str) -> str | None:
         raise SecretsUnavailable("the keyring is locked", hint="unlock it, then repeat", code="keyring_locked")
 
