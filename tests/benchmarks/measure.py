@@ -73,8 +73,8 @@ def alternately(works: Sequence[Callable[[], object]], times: int, *, warm: int 
 
 
 def environment(home: Path | None = None, **more: str) -> dict[str, str]:
-    """What a measured process sees: compiled code is used, nothing of coverage, one throw-away home."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "ORDO_", "PYTHON"))}
+    """What a measured process sees: compiled code is used, one throw-away home."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORDO_", "PYTHON"))}
     return kept | ({"ORDO_HOME": str(home)} if home else {}) | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | more
 
 

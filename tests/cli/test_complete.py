@@ -15,9 +15,6 @@ from tests.cli import words as generator
 from tests.cli.test_door import process
 from tests.house.tree import ROOT
 
-# Coverage measures new processes too, and imports much of the standard library into them.
-BARE = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-
 
 def offered(*words: str) -> list[str]:
     """What is offered for the last of these words."""
@@ -151,7 +148,7 @@ def test_a_shell_can_ask_for_its_script(monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_completing_imports_neither_typer_nor_the_engine(homed: Path) -> None:
     script = "import sys, ordo_cli.cli.main as m; m.main([]); print(*sorted(sys.modules), file=sys.stderr)"
-    env = {**BARE, "ORDO_HOME": str(homed), "_ORDO_COMPLETE": "complete_bash"}
+    env = {**os.environ, "ORDO_HOME": str(homed), "_ORDO_COMPLETE": "complete_bash"}
     env |= {"COMP_WORDS": "ordo account show a", "COMP_CWORD": "3"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, env=env, timeout=30)
     assert done.stdout == "alice\n"
@@ -163,7 +160,5 @@ def test_help_imports_neither_typer_nor_the_engine(homed: Path) -> None:
     done = process(homed, "--help")
     assert done.stdout.startswith("One order, many broker accounts.")
     script = "import sys, ordo_cli.cli.main as m; m.main(['--help']); print(*sorted(sys.modules), file=sys.stderr)"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, env=BARE, timeout=30
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=30)
     assert not set(done.stderr.split()) & {"typer", "rich", "asyncio", "json", "ordo_cli.desk"}

@@ -272,11 +272,10 @@ async def test_the_whole_way_loads_nothing_heavy_and_touches_no_home(tmp_path: P
     )
     async with serving(Script(CONFIRMED)) as server:
         words = ["--remote", server.url, "kill"]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
         done = await asyncio.to_thread(
             lambda: subprocess.run(
                 [sys.executable, "-c", script, *words],
-                env={**kept, "ORDO_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "ORDO_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)},
                 capture_output=True,
                 text=True,
             )

@@ -26,7 +26,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ordo_cli "$@"\n')
     program.chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "_ORDO", "XDG"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("_ORDO", "XDG"))}
     return kept | {
         "PATH": f"{program.parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),

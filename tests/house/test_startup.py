@@ -38,7 +38,7 @@ print("\\nLOADED", *sorted({heavy!r} & set(sys.modules)), file=sys.stderr)
 
 def loaded(home: Path, *words: str, **more: str) -> set[str]:
     """The heavy libraries that one command line leaves in memory."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "_ORDO"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("_ORDO")}
     done = subprocess.run(
         [sys.executable, "-c", CALL.format(words=words, heavy=HEAVY)],
         env={**kept, "ORDO_HOME": str(home), "PYTHONPATH": str(ROOT), **more},

@@ -49,12 +49,10 @@ def home(furnished: Home, tmp_path: Path) -> Home:
 def ordo(home: Home) -> Ordo:
     """Run one ordo command as a process of its own."""
 
-    def run(
-        *words: str, timeout: float = 60, measured: bool = True, **more: object
-    ) -> subprocess.CompletedProcess[str]:
+    def run(*words: str, timeout: float = 60, **more: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # type: ignore[call-overload, no-any-return]
             [sys.executable, "-c", ENTRY, *words],
-            env=environment(home, measured=measured),
+            env=environment(home),
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -26,10 +26,9 @@ with permit.passing():
 """
 
 
-def environment(home: Home, *, measured: bool = True, **more: str) -> dict[str, str]:
-    """What a process of ours sees; unmeasured, coverage does not load its modules into it."""
-    foreign = ("ORDO_",) if measured else ("ORDO_", "COVERAGE", "COV_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+def environment(home: Home, **more: str) -> dict[str, str]:
+    """What a process of ours sees."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ORDO_")}
     return kept | {"ORDO_HOME": home.data, "NO_COLOR": "1"} | more
 
 

@@ -122,7 +122,7 @@ def _full_disk() -> None:
 
 
 def test_a_full_disk_does_not_stop_a_press(home: Home, ordo: Ordo) -> None:
-    done = ordo("kill", "--reason", "no room", preexec_fn=_full_disk, measured=False)
+    done = ordo("kill", "--reason", "no room", preexec_fn=_full_disk)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("ENGAGED (files), quiet confirmed in")
     assert not is_armed(home)
@@ -220,7 +220,7 @@ def interrupted_press(home: Home) -> tuple[int, str]:
     before = len(os.listdir(notes)) if os.path.isdir(notes) else 0
     process = subprocess.Popen(
         [sys.executable, "-c", ENTRY, "kill"],
-        env=environment(home, measured=False),
+        env=environment(home),
         stderr=subprocess.PIPE,
         text=True,
         # A shell that starts the tests in the background makes them, and so this, deaf to Ctrl-C.
@@ -481,7 +481,7 @@ def test_the_quick_way_loads_nothing_heavy(home: Home) -> None:
     code = "import sys; from ordo_cli.__main__ import run; sys.argv, names = sys.argv[:2], sys.argv[2:]; run()"
     done = subprocess.run(
         [sys.executable, "-c", code + "; print([n for n in names if n in sys.modules])", "kill", *HEAVY],
-        env=environment(home, measured=False),
+        env=environment(home),
         capture_output=True,
         text=True,
         check=True,
@@ -496,7 +496,7 @@ def test_before_the_file_is_gone_not_even_sqlite_is_loaded(home: Home) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "sqlite3", "datetime", "collections", *HEAVY],
-        env=environment(home, measured=False),
+        env=environment(home),
         capture_output=True,
         text=True,
         check=True,

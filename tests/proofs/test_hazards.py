@@ -43,10 +43,9 @@ def home_with(folder: Path, **behaviours: tuple[str, ...]) -> Home:
     return home
 
 
-def start(home: Home, *words: str, measured: bool = True, **more: Any) -> subprocess.Popen[str]:
-    """A command in a process of its own; not `measured` where coverage could not write what it found either."""
-    kept = {name: value for name, value in os.environ.items() if measured or not name.startswith("COVERAGE")}
-    environ = {**kept, "ORDO_HOME": home.data}
+def start(home: Home, *words: str, **more: Any) -> subprocess.Popen[str]:
+    """A command in a process of its own."""
+    environ = {**os.environ, "ORDO_HOME": home.data}
     return subprocess.Popen(
         [*ORDO, *words], env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
     )
@@ -164,7 +163,7 @@ def test_a_disk_that_fills_up_at_any_point_never_hides_an_order(tmp_path: Path) 
         def tighten(size: int = size) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
-        process = start(home, *BUY, "--key", crash.KEY, measured=False, preexec_fn=tighten)
+        process = start(home, *BUY, "--key", crash.KEY, preexec_fn=tighten)
         _, err = process.communicate(timeout=60)
         assert "Traceback" not in err
         fates.add(process.returncode)
