@@ -103,6 +103,8 @@ class Lines:
     async def credentials(self, account: Account) -> dict[str, str]:
         """What the account's broker was told at its adding, by field name."""
         spec = self._find(account.broker)
+        if not spec.credentials and not spec.optional:  # paper asks for none, and needs no place for any
+            return {}
         every = partial(self._secrets.every, account.id, spec.credentials, spec.optional)
         found = await self._secrets.reading(every)
         log.hide(*found.values())
