@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from ordo_cli.home import Home
 from ordo_cli.services import startup
 from tests.kill.conftest import Ordo, is_armed
 from tests.kill.senders import ENTRY, Sender, environment
+
+Pressed = Callable[..., "subprocess.CompletedProcess[str]"]
 
 HEAVY = ("typer", "rich", "asyncio", "dataclasses", "typing", "re", "enum", "pathlib", "argparse", "json", "tomllib")
 
@@ -71,15 +73,29 @@ def here(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     return home
 
 
+@pytest.fixture(params=["a process of its own", "this process"])
+def press_of(request: pytest.FixtureRequest, here: Home, ordo: Ordo, capfd: pytest.CaptureFixture[str]) -> Pressed:
+    """Press as a user does, and in the process of the tests, whose branches are counted."""
+    if request.param == "a process of its own":
+        return ordo
+
+    def pressed(*words: str) -> subprocess.CompletedProcess[str]:
+        code = press.main(list(words), no_clean_up)
+        assert code is not None
+        return subprocess.CompletedProcess(words, code, *capfd.readouterr())
+
+    return pressed
+
+
 # What must not stop a press.
 
 
 def test_a_stopped_sender_is_not_waited_for_and_not_passed_over_in_silence(
-    home: Home, ordo: Ordo, sender: Sender
+    home: Home, press_of: Pressed, sender: Sender
 ) -> None:
     sender.stop()
     begun = time.monotonic()
-    done = ordo("kill")
+    done = press_of("kill")
     assert time.monotonic() - begun < 3
     assert done.returncode == 10
     assert "ENGAGED, 1 senders not confirmed" in done.stdout
@@ -177,16 +193,18 @@ def immovable(home: Home) -> Iterator[str]:
 
 
 def test_a_file_that_cannot_be_removed_is_said_aloud_and_the_row_stops_instead(
-    home: Home, ordo: Ordo, immovable: str
+    home: Home, press_of: Pressed, immovable: str
 ) -> None:
-    done = ordo("kill")
+    done = press_of("kill")
     assert "ENGAGED by its database row alone; the arming file could not be removed" in done.stdout
     assert row_of(home) == (1, 1, None)
 
 
-def test_with_neither_file_nor_row_it_does_not_claim_to_have_stopped(home: Home, ordo: Ordo, immovable: str) -> None:
+def test_with_neither_file_nor_row_it_does_not_claim_to_have_stopped(
+    home: Home, press_of: Pressed, immovable: str
+) -> None:
     with locked(home):
-        done = ordo("kill")
+        done = press_of("kill")
     assert done.returncode == 10
     assert done.stdout.startswith("NOT STOPPED")
 
@@ -236,9 +254,9 @@ def interrupted_press(home: Home) -> tuple[int, str]:
     return process.returncode, errors
 
 
-def test_a_missing_database_does_not_stop_a_press(home: Home, ordo: Ordo) -> None:
+def test_a_missing_database_does_not_stop_a_press(home: Home, press_of: Pressed) -> None:
     os.unlink(home.database)
-    done = ordo("kill")
+    done = press_of("kill")
     assert done.returncode == 0
     assert done.stdout.startswith("ENGAGED (files)")
     assert not os.path.exists(home.database)
@@ -342,9 +360,9 @@ def test_a_home_that_is_none_is_not_taken_for_a_killed_one(
     assert not (tmp_path / "mistyped").exists()
 
 
-def test_a_name_that_cannot_be_looked_up_is_not_reported_as_done(home: Home, ordo: Ordo) -> None:
+def test_a_name_that_cannot_be_looked_up_is_not_reported_as_done(home: Home, press_of: Pressed) -> None:
     with locked(home):
-        done = ordo("kill", "--scope", "account:alcie")
+        done = press_of("kill", "--scope", "account:alcie")
     assert done.returncode == 10
     assert "CHECK THE NAME" in done.stderr
 
