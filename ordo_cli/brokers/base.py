@@ -159,6 +159,31 @@ class Login(Protocol):
         ...
 
 
+class LaterLogin:
+    """A login whose module is imported when it is first used; whether there is one, each order asks of each account."""
+
+    def __init__(self, make: Callable[[], Login]) -> None:
+        self._make = make
+
+    async def start(self, account: Account, credentials: Mapping[str, str], tools: Tools) -> BrokerSession | Challenge:
+        return await self._make().start(account, credentials, tools)
+
+    async def answer(
+        self, account: Account, credentials: Mapping[str, str], tools: Tools, state: bytes, text: str
+    ) -> BrokerSession | Challenge:
+        return await self._make().answer(account, credentials, tools, state, text)
+
+    async def probe(
+        self, account: Account, credentials: Mapping[str, str], tools: Tools, session: BrokerSession
+    ) -> None:
+        await self._make().probe(account, credentials, tools, session)
+
+    async def logout(
+        self, account: Account, credentials: Mapping[str, str], tools: Tools, session: BrokerSession
+    ) -> None:
+        await self._make().logout(account, credentials, tools, session)
+
+
 Connect = Callable[[Account, Mapping[str, str], Tools], AbstractAsyncContextManager[Broker]]
 """Open the line of one account: the account, its credentials by field name, and the tools with its live session."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools, check_way
+from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, LaterLogin, Login, RateLimits, Tools, check_way
 from ordo_cli.brokers.fyers.codes import ORDERABLE, PRODUCTS, TYPES, VALIDITIES
 from ordo_cli.brokers.fyers.notes import NOTES
 from ordo_cli.brokers.masters import Listing, MasterFile, MasterSource
@@ -34,7 +34,7 @@ def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> A
     return connect(account, credentials, tools)
 
 
-def login(account: Account) -> Login:
+def make_login() -> Login:
     from ordo_cli.brokers.fyers.login import FyersLogin  # as above
 
     return FyersLogin()
@@ -63,7 +63,7 @@ SPEC = BrokerSpec(
     rates=RateLimits(per_second=10, kept_for_cancels=2, per_minute=150, per_day=10_000),
     connect=connect,
     check_account=check_way,
-    login=login,
+    login=lambda account: LaterLogin(make_login),
     master=MasterSource(files, parse),
     notes=NOTES,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools, check_way
+from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, LaterLogin, Login, RateLimits, Tools, check_way
 from ordo_cli.brokers.hdfc.notes import NOTES
 from ordo_cli.brokers.hdfc.place import HOST, MASTER, USER_AGENT
 from ordo_cli.brokers.masters import Listing, MasterFile, MasterSource
@@ -39,8 +39,7 @@ def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> A
     return connect(account, credentials, tools)
 
 
-def login(account: Account) -> Login:
-    """Every account logs in, with an OTP."""
+def make_login() -> Login:
     from ordo_cli.brokers.hdfc.login import HdfcLogin  # as above
 
     return HdfcLogin()
@@ -67,7 +66,7 @@ SPEC = BrokerSpec(
     rates=RateLimits(per_second=7, kept_for_cancels=2),
     connect=connect,
     check_account=check_way,
-    login=login,
+    login=lambda account: LaterLogin(make_login),
     master=MasterSource(_files, _parse, lambda credentials, token: {"user-agent": USER_AGENT}),
     notes=NOTES,
 )

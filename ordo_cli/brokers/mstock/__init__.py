@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools, check_way
+from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, LaterLogin, Login, RateLimits, Tools, check_way
 from ordo_cli.brokers.masters import Listing, MasterFile, MasterSource
 from ordo_cli.domain.accounts import Account, BrokerName
 from ordo_cli.domain.fanouts import Mode
@@ -62,8 +62,7 @@ def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> A
     return connect(account, credentials, tools)
 
 
-def login(account: Account) -> Login:
-    """Every account logs in."""
+def make_login() -> Login:
     from ordo_cli.brokers.mstock.login import MStockLogin  # as above
 
     return MStockLogin()
@@ -102,7 +101,7 @@ SPEC = BrokerSpec(
     rates=RateLimits(per_second=10, kept_for_cancels=2, per_minute=250),
     connect=connect,
     check_account=check_way,
-    login=login,
+    login=lambda account: LaterLogin(make_login),
     master=MasterSource(files, parse, headers),
     notes=NOTES,
 )

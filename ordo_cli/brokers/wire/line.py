@@ -138,6 +138,8 @@ class Line(asyncio.Protocol):
 
     def _ended(self, error: Exception | None) -> None:
         self.gone = True
+        if self._done is None or self._done.done():  # nobody waits for an answer
+            return
         if error is not None:
             self._fail(httpx.ReadError(f"the connection broke: {error}"))
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, Login, RateLimits, Tools, check_way
+from ordo_cli.brokers.base import Broker, BrokerSpec, Capabilities, LaterLogin, Login, RateLimits, Tools, check_way
 from ordo_cli.brokers.masters import Listing, MasterFile, MasterSource
 from ordo_cli.brokers.zerodha.codes import EXCHANGES, PRODUCTS, TYPES, VALIDITIES
 from ordo_cli.brokers.zerodha.notes import NOTES
@@ -41,8 +41,7 @@ def connect(account: Account, credentials: Mapping[str, str], tools: Tools) -> A
     return connect(account, credentials, tools)
 
 
-def login(account: Account) -> Login:
-    """By Kite's own page."""
+def make_login() -> Login:
     from ordo_cli.brokers.zerodha.login import ZerodhaLogin
 
     return ZerodhaLogin()
@@ -80,7 +79,7 @@ SPEC = BrokerSpec(
     rates=RateLimits(per_second=10, kept_for_cancels=2, per_minute=400, per_day=5000, modifications_per_order=25),
     connect=connect,
     check_account=check_way,
-    login=login,
+    login=lambda account: LaterLogin(make_login),
     master=MasterSource(files, parse, headers),
     notes=NOTES,
 )
