@@ -20,6 +20,7 @@ from ordo_cli.domain.portfolio import Position
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.services import cancelling, drafting, planning, presses, reconcile, reducing, startup
+from ordo_cli.services.ahead import Ahead
 from ordo_cli.services.planning import OnPartial, PlaceRequest, Preview
 from ordo_cli.services.sending import Errand, Watch, send
 
@@ -81,20 +82,21 @@ async def place(
         return await _again(desk, before, watch, follow)
     if request.purpose is Purpose.ENTRY:
         planning.require_room(desk)
-    try:
-        plan = await planning.preview(desk, request)
-        planning.refuse_whole(plan)
-    except LimitExceeded as error:
-        await desk.store.audit.append("risk", {"code": error.reason, "message": error.message, "key": key}, {})
-        raise
-    windows = None if request.allow_duplicate or request.purpose is Purpose.CLOSE else planning.windows(desk, plan)
-    desk.failpoint("planned")
-    fan_out = await _written_down(desk, drafting.draft(desk, plan, key, fingerprint), windows)
-    desk.failpoint("opened")
-    show(fan_out)
-    if fan_out.replayed:
+    async with Ahead(desk) as ahead:
+        try:
+            plan = await planning.preview(desk, request, ahead)
+            planning.refuse_whole(plan)
+        except LimitExceeded as error:
+            await desk.store.audit.append("risk", {"code": error.reason, "message": error.message, "key": key}, {})
+            raise
+        windows = None if request.allow_duplicate or request.purpose is Purpose.CLOSE else planning.windows(desk, plan)
+        desk.failpoint("planned")
+        fan_out = await _written_down(desk, drafting.draft(desk, plan, key, fingerprint), windows)
+        desk.failpoint("opened")
+        show(fan_out)
+        after = fan_out if fan_out.replayed else await _send_all(desk, plan, fan_out, ahead, watch)
+    if fan_out.replayed:  # somebody else's legs are followed with no turn of theirs kept here
         return await _again(desk, fan_out, watch, follow)
-    after = await _send_all(desk, plan, fan_out, watch)
     desk.meter.fan_out(after, desk.clock.elapsed() - began)
     with suppress(StoreFailed):  # from here on orders are out, and what is known of them is told whatever else fails
         if any(_doubtful(leg) for leg in after.legs):
@@ -201,7 +203,7 @@ def _tell_changes(before: FanOut, after: FanOut, watch: Watch) -> None:
             watch(leg)
 
 
-async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) -> FanOut:
+async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, ahead: Ahead, watch: Watch) -> FanOut:
     """Every planned leg at once; the legs share no fate, and an error of one is that leg's own.
 
     Gives the fan-out as it is known here, which counts only when the journal cannot be read afterwards.
@@ -228,6 +230,7 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, watch: Watch) ->
             day=plan.day,
             value=value,
             limits=proposal.limits,
+            ahead=ahead,
             unless=partial(reducing.require_room, desk, leg, intent) if leg.purpose is Purpose.CLOSE else None,
         )
         return await send(desk, errand, room, watch)

@@ -33,6 +33,7 @@ from ordo_cli.domain.slicing import slices
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import Seal, Stamps
 from ordo_cli.services import breaker, margins, markets, masters, sessions
+from ordo_cli.services.ahead import Ahead
 from ordo_cli.services.markets import Market
 
 ENOUGH_BYTES, ENOUGH_SHARE = 64 * 1024 * 1024, 0.01  # of the disk that the journal lies on
@@ -120,8 +121,11 @@ def key_for(desk: Desk, request: PlaceRequest) -> str:
     return new_key(desk.clock.now(), desk.chance) if request.key is None else check_key(request.key)
 
 
-async def preview(desk: Desk, request: PlaceRequest) -> Preview:
-    """What this request would do right now, with every objection. Raises what is wrong for all of it."""
+async def preview(desk: Desk, request: PlaceRequest, ahead: Ahead | None = None) -> Preview:
+    """What this request would do right now, with every objection. Raises what is wrong for all of it.
+
+    `ahead` is for a request that is about to be sent: what its legs need is begun there as early as that may be.
+    """
     closing = request.purpose is Purpose.CLOSE
     if not closing:
         desk.config.require_trusted()
@@ -159,7 +163,7 @@ async def preview(desk: Desk, request: PlaceRequest) -> Preview:
     proposals = tuple(_of_this_epoch(_propose(desk, request, case, seals), epochs) for case in cases)
     refusal = _too_big(desk, request, proposals)
     if not closing and refusal is None:
-        proposals = await _with_margins(desk, cases, proposals)
+        proposals = await _with_margins(desk, cases, proposals, ahead)
     return Preview(request, mode, proposals, shares.rest, shares.without, refusal, day)
 
 
@@ -293,10 +297,17 @@ def _propose(desk: Desk, request: PlaceRequest, case: Case, seals: dict[Scope, S
     return Proposal(account, quantity, case.value, limits, stamps, found_against, quantities or (quantity,))
 
 
-async def _with_margins(desk: Desk, cases: Sequence[Case], proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
+async def _with_margins(
+    desk: Desk, cases: Sequence[Case], proposals: Sequence[Proposal], ahead: Ahead | None
+) -> tuple[Proposal, ...]:
     """The proposals judged again with the money for each; one that is refused already is not worth the question."""
     worth = [case for case, each in zip(cases, proposals, strict=True) if each.problem(confirmed=True) is None]
-    told = await margins.read(desk, worth)
+    if ahead is None:
+        told = await margins.read(desk, worth)
+    else:
+        for case in worth:
+            ahead.begin(case.account)
+        told = await margins.read(desk, worth, ahead.begin)  # once more, where the answer has opened the line
 
     def again(case: Case, proposal: Proposal) -> Proposal:
         if case.account.id not in told:

@@ -35,10 +35,11 @@ from ordo_cli.domain.errors import (
 from ordo_cli.domain.journal import ClaimTerms, DayLimits, Wait
 from ordo_cli.domain.kill import scopes_over
 from ordo_cli.domain.legs import MAX_ATTEMPTS, Block, Evidence, Leg, Problem, Submission
-from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderReport
+from ordo_cli.domain.orders import OrderIntent, OrderReport
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import GatePermit, Stamps
 from ordo_cli.services import breaker
+from ordo_cli.services.ahead import Ahead, Book, standing
 from ordo_cli.services.turns import STOPPED, turn, unless_stopped
 
 Watch = Callable[[Leg], None]
@@ -47,7 +48,6 @@ Watch = Callable[[Leg], None]
 NO_LIMITS = DayLimits()
 SENDING = Submission.SENDING
 LOOK_AGAIN = 0.05  # seconds between looks at the switch while a leg waits its turn
-AS_IT_STANDS = 1.0  # seconds for which a book may stand for what was in it just before an order
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,7 @@ class Errand:
     value: Decimal | None = None
     limits: DayLimits = NO_LIMITS
     unless: Callable[[Broker], Awaitable[None]] | None = None  # asked before each claim; raises what forbids it
-
-
-@dataclass(frozen=True, slots=True)
-class _Book:
-    """The orders of an account's book, and when it was asked for by the elapsed clock."""
-
-    orders: frozenset[BrokerOrderId]
-    at: float
+    ahead: Ahead | None = None  # where its account's turn may have begun
 
 
 async def send(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Watch) -> Leg:
@@ -91,11 +84,11 @@ async def _carry(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Wat
     """A leg from its turn to its fate."""
     leg = errand.leg
     try:
-        async with turn(desk, errand.account, errand.deadline, room):
+        async with turn(desk, errand.account, errand.deadline, room, errand.ahead) as book:
             broker = await unless_stopped(desk, desk.lines.to(errand.account))
             for tries in range(1, MAX_ATTEMPTS + 1):
                 now = errand if leg is errand.leg else replace(errand, leg=leg)
-                leg = await _attempt(desk, now, broker, watch, tries)
+                leg = await _attempt(desk, now, broker, watch, tries, book)
                 if leg.submission is not Submission.PLANNED:
                     break
             return leg
@@ -117,13 +110,13 @@ def _harmless(watch: Watch) -> Watch:
     return told
 
 
-async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch, tries: int) -> Leg:
+async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch, tries: int, book: Book | None) -> Leg:
     """One attempt: the leg comes back PLANNED only when it may be tried again. Raises what stopped it before its claim.
 
     The claim comes out of the adapter, when the connection is open and the order is ready to be written.
     """
     claimed: Leg | None = None
-    before: _Book | None = None
+    before: Book | None = None
 
     async def claim() -> float:
         nonlocal claimed
@@ -136,7 +129,7 @@ async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch, tri
     permit = desk.gate.permit(errand.stamps, claim=claim, deadline=errand.deadline)
     try:
         # Here and not at the claim, so that the order takes the connection that the reading has opened.
-        before = await _standing(desk, errand, broker)
+        before = await standing(desk, errand.account, broker, book)
         report = await broker.place(errand.intent, errand.leg.tag, permit)
     except BaseException as error:
         if claimed is None:
@@ -171,7 +164,7 @@ async def _unclaimed(
     return errand.leg
 
 
-async def _claim(desk: Desk, errand: Errand, broker: Broker, before: _Book | None) -> tuple[Leg, float]:
+async def _claim(desk: Desk, errand: Errand, broker: Broker, before: Book | None) -> tuple[Leg, float]:
     """Make SENDING durable, waiting for the account's turn; with it, a moment not later than the commit.
 
     Raises what blocks the leg for good. A permit ages from before the commit, so that neither a slow disk nor a busy
@@ -182,7 +175,7 @@ async def _claim(desk: Desk, errand: Errand, broker: Broker, before: _Book | Non
         if errand.unless is not None:
             await errand.unless(broker)
         desk.failpoint("claiming")
-        before = await _standing(desk, errand, broker, before)
+        before = await standing(desk, errand.account, broker, before)
         terms = _terms(desk, errand, before)
         if desk.store.turns is None:
             answer = await desk.store.journal.claim(errand.leg.id, terms)
@@ -199,19 +192,6 @@ async def _claim(desk: Desk, errand: Errand, broker: Broker, before: _Book | Non
         await _pause(desk, errand, answer.seconds)
         _still_wanted(desk, errand)
         before = None  # the one like it may be in the book by now
-
-
-async def _standing(desk: Desk, errand: Errand, broker: Broker, before: _Book | None = None) -> _Book | None:
-    """What stands in the account's book, by a look that is young; None for an order that its tag will find.
-
-    Under the account's writer lock, so that no order of ordo's comes between the look and the one that is sent.
-    """
-    if errand.spec.capabilities(errand.account).tagged:
-        return None
-    at = desk.clock.elapsed()
-    if before is not None and at - before.at <= AS_IT_STANDS:
-        return before
-    return _Book(frozenset(row.order_id for row in await broker.orders()), at)
 
 
 async def _pause(desk: Desk, errand: Errand, seconds: float) -> None:
@@ -246,7 +226,7 @@ def _in_time(desk: Desk, errand: Errand) -> None:
         raise Refused("its deadline passed before it could be sent", code=Block.DEADLINE)
 
 
-def _terms(desk: Desk, errand: Errand, before: _Book | None) -> ClaimTerms:
+def _terms(desk: Desk, errand: Errand, before: Book | None) -> ClaimTerms:
     return ClaimTerms(
         scopes=scopes_over(errand.account),
         owner=desk.locks.owner,

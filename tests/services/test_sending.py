@@ -418,9 +418,9 @@ async def test_what_came_into_the_book_while_a_line_opened_slowly_is_not_taken_f
 async def test_a_tagless_leg_that_had_to_wait_for_its_turn_looks_again(
     reopen: Opener, firm: Firm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ordo_cli.services import accounts, sending
+    from ordo_cli.services import accounts, ahead
 
-    monkeypatch.setattr(sending, "AS_IT_STANDS", 100.0)  # however young the first look is
+    monkeypatch.setattr(ahead, "AS_IT_STANDS", 100.0)  # however young the first look is
     firm.rates = RateLimits(per_second=1, kept_for_cancels=0)
     async with reopen() as desk:
         await accounts.add(desk, "tagless", "acme", accounts.Wishes(), {})

@@ -1,0 +1,105 @@
+"""What an order by which no tag can find it needs before it leaves: the account's turn, and its book as it stands.
+
+Where the line of the account is open already, both are had while the plan is still asking brokers for margins. The
+order then leaves with all others, and not one answer of its broker later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from ordo_cli import log
+from ordo_cli.brokers.base import Broker
+from ordo_cli.desk import Desk
+from ordo_cli.domain.accounts import Account, AccountId
+from ordo_cli.domain.orders import BrokerOrderId
+from ordo_cli.domain.values import dataclass
+
+AS_IT_STANDS = 1.0  # seconds for which a book may stand for what was in it just before an order
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The orders of an account's book, and when it was asked for by the elapsed clock."""
+
+    orders: frozenset[BrokerOrderId]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An account's turn, and its book as it stands since the turn was had."""
+
+    turn: AsyncExitStack  # to be closed when the leg is done
+    book: Book
+
+
+async def standing(desk: Desk, account: Account, broker: Broker, before: Book | None = None) -> Book | None:
+    """The account's book by a look that is young; None for orders that their tags will find.
+
+    Under the account's writer lock, so that no order of ordo's comes between the look and the one that is sent.
+    """
+    if desk.spec(account).capabilities(account).tagged:
+        return None
+    at = desk.clock.elapsed()
+    if before is not None and at - before.at <= AS_IT_STANDS:
+        return before
+    return Book(frozenset(row.order_id for row in await broker.orders()), at)
+
+
+class Ahead:
+    """The turns that one order has begun to wait for. Leaving it gives back what no leg has taken over."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._begun: dict[AccountId, asyncio.Task[Ready | None]] = {}
+
+    async def __aenter__(self) -> Ahead:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._begun.values():
+            task.cancel()
+        if self._begun:
+            await asyncio.wait(self._begun.values())
+        for account in tuple(self._begun):
+            if (ready := self.given(account)) is not None:
+                await ready.turn.aclose()
+
+    def begin(self, account: Account) -> None:
+        """Begin, once, if its broker gives no tags back and its line is open; who would have to wait goes without."""
+        tagged = self._desk.spec(account).capabilities(account).tagged
+        if not tagged and account.id not in self._begun and self._desk.lines.is_open(account.id):
+            self._begun[account.id] = asyncio.ensure_future(self._ready(account))
+
+    async def done(self, account: AccountId) -> None:
+        """Wait for what was begun for this account."""
+        if (task := self._begun.get(account)) is not None:
+            await asyncio.wait({task})
+
+    def given(self, account: AccountId) -> Ready | None:
+        """What is done for this account, which from here on is the caller's to give back; None: its leg is on its own.
+
+        Nothing is awaited here, so that a turn can never be lost between the two who hold it.
+        """
+        task = self._begun.pop(account, None)
+        return task.result() if task is not None and task.done() and not task.cancelled() else None
+
+    async def _ready(self, account: Account) -> Ready | None:
+        async with AsyncExitStack() as turn:
+            try:
+                await self._take(account.id, turn)
+                book = await standing(self._desk, account, await self._desk.lines.to(account))
+            except Exception as error:  # the leg does it in its turn, and says what is wrong
+                log.get(__name__).info("not_ready_ahead", account=account.id, error=type(error).__name__)
+                return None
+            return Ready(turn.pop_all(), book) if book is not None else None
+
+    async def _take(self, account: AccountId, turn: AsyncExitStack) -> None:
+        """Raises Busy when somebody would have to be waited for."""
+        held = await self._desk.locks.take(account)
+        if held is not None:
+            turn.enter_context(held)
+        else:
+            await turn.enter_async_context(self._desk.locks.account(account, self._desk.clock.elapsed()))
