@@ -100,11 +100,6 @@ class Lines:
             self._open[account.id] = session, line
         return line.result() if line.done() else await asyncio.shield(line)
 
-    def is_open(self, account: AccountId) -> bool:
-        """Whether this account has been spoken for already, and its line was opened."""
-        _, line = self._open.get(account, (None, None))
-        return line is not None and line.done() and not line.cancelled() and line.exception() is None
-
     async def credentials(self, account: Account) -> dict[str, str]:
         """What the account's broker was told at its adding, by field name."""
         spec = self._find(account.broker)

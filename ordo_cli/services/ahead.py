@@ -1,12 +1,14 @@
 """What an order by which no tag can find it needs before it leaves: the account's turn, and its book as it stands.
 
-Where the line of the account is open already, both are had while the plan is still asking brokers for margins. The
-order then leaves with all others, and not one answer of its broker later.
+Both are had while the plan is still asking brokers for prices and margins. The order then leaves with all others, and
+not one answer of its broker later. A turn that was had so is kept for a second and no longer: a plan that hangs must
+not keep another order from the account, least of all one that gets out.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 
 from ordo_cli import log
@@ -54,6 +56,7 @@ class Ahead:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._begun: dict[AccountId, asyncio.Task[Ready | None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Ahead:
         return self
@@ -64,14 +67,15 @@ class Ahead:
         if self._begun:
             await asyncio.wait(self._begun.values())
         for account in tuple(self._begun):
-            if (ready := self.given(account)) is not None:
-                await ready.turn.aclose()
+            self._give_back(account)
+        if self._leaving:
+            await asyncio.wait(self._leaving)
 
-    def begin(self, account: Account) -> None:
-        """Begin, once, if its broker gives no tags back and its line is open; who would have to wait goes without."""
-        tagged = self._desk.spec(account).capabilities(account).tagged
-        if not tagged and account.id not in self._begun and self._desk.lines.is_open(account.id):
-            self._begun[account.id] = asyncio.ensure_future(self._ready(account))
+    def begin(self, accounts: Iterable[Account]) -> None:
+        """Begin for those whose broker gives no tags back. Who would have to wait for somebody goes without."""
+        for account in accounts:
+            if not self._desk.spec(account).capabilities(account).tagged:
+                self._begun[account.id] = asyncio.ensure_future(self._ready(account))
 
     async def done(self, account: AccountId) -> None:
         """Wait for what was begun for this account."""
@@ -89,12 +93,20 @@ class Ahead:
     async def _ready(self, account: Account) -> Ready | None:
         async with AsyncExitStack() as turn:
             try:
-                await self._take(account.id, turn)
-                book = await standing(self._desk, account, await self._desk.lines.to(account))
+                async with asyncio.timeout(AS_IT_STANDS):
+                    await self._take(account.id, turn)
+                    book = await standing(self._desk, account, await self._desk.lines.to(account))
             except Exception as error:  # the leg does it in its turn, and says what is wrong
                 log.get(__name__).info("not_ready_ahead", account=account.id, error=type(error).__name__)
                 return None
-            return Ready(turn.pop_all(), book) if book is not None else None
+            if book is None:
+                return None
+            asyncio.get_running_loop().call_later(AS_IT_STANDS, self._give_back, account.id)
+            return Ready(turn.pop_all(), book)
+
+    def _give_back(self, account: AccountId) -> None:
+        if (ready := self.given(account)) is not None:
+            self._leaving.add(asyncio.ensure_future(ready.turn.aclose()))
 
     async def _take(self, account: AccountId, turn: AsyncExitStack) -> None:
         """Raises Busy when somebody would have to be waited for."""

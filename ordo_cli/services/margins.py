@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ordo_cli import log
 from ordo_cli.brokers.base import Broker
 from ordo_cli.desk import Desk
 from ordo_cli.domain import checks
-from ordo_cli.domain.accounts import Account, AccountId
+from ordo_cli.domain.accounts import AccountId
 from ordo_cli.domain.checks import Case
 from ordo_cli.domain.exits import opening
 from ordo_cli.domain.limits import MarginCheck
 from ordo_cli.domain.portfolio import Margin
 
 
-async def read(
-    desk: Desk, cases: Sequence[Case], after: Callable[[Account], None] = lambda account: None
-) -> dict[AccountId, Margin]:
-    """What could be learnt in the time that a broker has for one answer; `after` is called with each that was asked.
+async def read(desk: Desk, cases: Sequence[Case]) -> dict[AccountId, Margin]:
+    """What could be learnt in the time that a broker has for one answer.
 
     An account whose broker did not tell is missing: that stops no order, for the exchange judges it then.
     """
@@ -27,7 +25,7 @@ async def read(
     if not asked:
         return {}
     loop = asyncio.get_running_loop()  # begun at once: what is near, as paper is, has answered then
-    reads = [asyncio.Task(_one(desk, case, after), loop=loop, eager_start=True) for case in asked]
+    reads = [asyncio.Task(_one(desk, case), loop=loop, eager_start=True) for case in asked]
     if not all(each.done() for each in reads):
         patience = asyncio.ensure_future(_give_up(desk, reads))
         try:
@@ -48,13 +46,11 @@ async def _give_up(desk: Desk, reads: Sequence[asyncio.Future[Margin | None]]) -
         each.cancel()
 
 
-async def _one(desk: Desk, case: Case, after: Callable[[Account], None]) -> Margin | None:
+async def _one(desk: Desk, case: Case) -> Margin | None:
     try:
         broker = await desk.lines.to(case.account)
         told = await broker.margin(case.intent) if case.able.margins else None
-        margin = await _estimate(broker, case) if told is None else told
-        after(case.account)
-        return margin
+        return await _estimate(broker, case) if told is None else told
     except Exception as error:  # whatever it is, it is no reason to hold up this order or another
         log.get(__name__).warning("margin_not_read", account=case.account.id, error=type(error).__name__)
         return None

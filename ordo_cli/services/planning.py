@@ -146,6 +146,8 @@ async def preview(desk: Desk, request: PlaceRequest, ahead: Ahead | None = None)
     seals: dict[Scope, Seal] = {}
     if not closing:
         desk.gate.stamps([GLOBAL], seals)
+        if ahead is not None:
+            ahead.begin(accounts)
     found = await markets.read(desk, request.intent, accounts)
     if not closing:
         _refuse_mismatch(request.intent, found)
@@ -163,7 +165,7 @@ async def preview(desk: Desk, request: PlaceRequest, ahead: Ahead | None = None)
     proposals = tuple(_of_this_epoch(_propose(desk, request, case, seals), epochs) for case in cases)
     refusal = _too_big(desk, request, proposals)
     if not closing and refusal is None:
-        proposals = await _with_margins(desk, cases, proposals, ahead)
+        proposals = await _with_margins(desk, cases, proposals)
     return Preview(request, mode, proposals, shares.rest, shares.without, refusal, day)
 
 
@@ -297,17 +299,10 @@ def _propose(desk: Desk, request: PlaceRequest, case: Case, seals: dict[Scope, S
     return Proposal(account, quantity, case.value, limits, stamps, found_against, quantities or (quantity,))
 
 
-async def _with_margins(
-    desk: Desk, cases: Sequence[Case], proposals: Sequence[Proposal], ahead: Ahead | None
-) -> tuple[Proposal, ...]:
+async def _with_margins(desk: Desk, cases: Sequence[Case], proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
     """The proposals judged again with the money for each; one that is refused already is not worth the question."""
     worth = [case for case, each in zip(cases, proposals, strict=True) if each.problem(confirmed=True) is None]
-    if ahead is None:
-        told = await margins.read(desk, worth)
-    else:
-        for case in worth:
-            ahead.begin(case.account)
-        told = await margins.read(desk, worth, ahead.begin)  # once more, where the answer has opened the line
+    told = await margins.read(desk, worth)
 
     def again(case: Case, proposal: Proposal) -> Proposal:
         if case.account.id not in told:

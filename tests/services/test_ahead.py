@@ -13,7 +13,7 @@ from ordo_cli.domain.accounts import AccountId
 from ordo_cli.domain.errors import Busy, LimitExceeded, NoAnswer
 from ordo_cli.domain.kill import GLOBAL
 from ordo_cli.domain.legs import Block, Submission
-from ordo_cli.services import kill, orders, reconcile
+from ordo_cli.services import ahead, kill, orders, reconcile
 from tests.fakes import ScriptedBroker, buy, lost_on_the_way, silent_after_accepting
 from tests.services.conftest import Add
 from tests.services.test_orders import leg_of, request
@@ -39,11 +39,8 @@ async def is_free(desk: Desk) -> bool:
         return False
 
 
-async def test_the_book_is_asked_for_while_the_plan_asks_for_the_money(desk: Desk, add: Add) -> None:
+async def test_the_book_is_asked_for_while_the_plan_asks_for_the_rest(desk: Desk, add: Add) -> None:
     line = await add("tagless")
-    await orders.place(desk, request(buy()))
-    assert line.log.index("funds") < line.log.index("orders") < line.log.index("place")
-    line.log.clear()
     placed = await orders.place(desk, request(buy(11)))
     assert placed.legs[0].state == "open"
     asked = [word for word in line.log if word in {"funds", "orders", "place"}]
@@ -153,6 +150,32 @@ async def test_an_account_that_is_being_written_for_is_waited_for_as_before(desk
         while "funds" not in line.log:
             await asyncio.sleep(0)
         assert "orders" not in line.log
+    assert (await placing).legs[0].state == "open"
+    assert await is_free(desk)
+
+
+@pytest.mark.parametrize("what", ["quotes", "orders"])
+async def test_a_plan_that_hangs_keeps_the_account_from_nobody(
+    desk: Desk, add: Add, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Whether it waits for another answer or for the book itself: an order that gets out must find the account free."""
+    monkeypatch.setattr(ahead, "AS_IT_STANDS", 0.05)
+    line, inside, told = await add("tagless"), asyncio.Event(), asyncio.Event()
+    alone = getattr(line, what)
+
+    async def hang(*words: Any) -> Any:
+        setattr(line, what, alone)  # the next one to ask is answered
+        inside.set()
+        await told.wait()
+        return await alone(*words)
+
+    setattr(line, what, hang)
+    placing = asyncio.ensure_future(orders.place(desk, request(buy(11))))
+    await inside.wait()
+    async with asyncio.timeout(5):
+        while not await is_free(desk):
+            await asyncio.sleep(0.01)
+    told.set()
     assert (await placing).legs[0].state == "open"
     assert await is_free(desk)
 
