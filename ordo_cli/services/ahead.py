@@ -37,13 +37,11 @@ class Ready:
     book: Book
 
 
-async def standing(desk: Desk, account: Account, broker: Broker, before: Book | None = None) -> Book | None:
-    """The account's book by a look that is young; None for orders that their tags will find.
+async def standing(desk: Desk, broker: Broker, before: Book | None = None) -> Book:
+    """The account's book by a look that is young.
 
     Under the account's writer lock, so that no order of ordo's comes between the look and the one that is sent.
     """
-    if desk.spec(account).capabilities(account).tagged:
-        return None
     at = desk.clock.elapsed()
     if before is not None and at - before.at <= AS_IT_STANDS:
         return before
@@ -95,11 +93,9 @@ class Ahead:
             try:
                 async with asyncio.timeout(AS_IT_STANDS):
                     await self._take(account.id, turn)
-                    book = await standing(self._desk, account, await self._desk.lines.to(account))
+                    book = await standing(self._desk, await self._desk.lines.to(account))
             except Exception as error:  # the leg does it in its turn, and says what is wrong
                 log.get(__name__).info("not_ready_ahead", account=account.id, error=type(error).__name__)
-                return None
-            if book is None:
                 return None
             asyncio.get_running_loop().call_later(AS_IT_STANDS, self._give_back, account.id)
             return Ready(turn.pop_all(), book)

@@ -220,11 +220,13 @@ async def _send_all(desk: Desk, plan: Preview, fan_out: FanOut, ahead: Ahead, wa
         value = proposal.value
         if value is not None and leg.quantity != proposal.quantity:  # a slice counts for what it is worth itself
             value = value * leg.quantity / proposal.quantity
+        spec = desk.spec(proposal.account)
         errand = Errand(
             leg=leg,
             intent=intent,
             account=proposal.account,
-            spec=desk.spec(proposal.account),
+            spec=spec,
+            tagged=spec.capabilities(proposal.account).tagged,
             stamps=proposal.stamps,
             deadline=deadline,
             day=plan.day,

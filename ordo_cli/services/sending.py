@@ -58,6 +58,7 @@ class Errand:
     intent: OrderIntent  # with this leg's quantity
     account: Account
     spec: BrokerSpec
+    tagged: bool  # whether its tag will find the order; else what was in the book before it has to be known
     stamps: Stamps | None
     deadline: float  # by the elapsed clock
     day: date
@@ -129,7 +130,7 @@ async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch, tri
     permit = desk.gate.permit(errand.stamps, claim=claim, deadline=errand.deadline)
     try:
         # Here and not at the claim, so that the order takes the connection that the reading has opened.
-        before = await standing(desk, errand.account, broker, book)
+        before = None if errand.tagged else await standing(desk, broker, book)
         report = await broker.place(errand.intent, errand.leg.tag, permit)
     except BaseException as error:
         if claimed is None:
@@ -175,7 +176,7 @@ async def _claim(desk: Desk, errand: Errand, broker: Broker, before: Book | None
         if errand.unless is not None:
             await errand.unless(broker)
         desk.failpoint("claiming")
-        before = await standing(desk, errand.account, broker, before)
+        before = None if errand.tagged else await standing(desk, broker, before)
         terms = _terms(desk, errand, before)
         if desk.store.turns is None:
             answer = await desk.store.journal.claim(errand.leg.id, terms)
