@@ -188,7 +188,7 @@ async def test_a_writer_that_waits_too_long_in_this_process_is_told_so(locks: Lo
         with pytest.raises(Busy):
             async with locks.account("alice", soon(0.05)):
                 pytest.fail("two writers")
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 10
     async with locks.account("alice", soon(1)):
         pass
 

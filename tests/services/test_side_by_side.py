@@ -36,6 +36,15 @@ async def test_two_who_close_one_position_at_once_do_not_turn_it_around(desk: De
     alice = await add("alice")
     alice.position_rows = [held(10)]
     alice.script = [filling()] * 9
+    looks, both_look, first_looks = alice.positions, asyncio.Barrier(2), [1, 2]
+
+    async def side_by_side() -> list[Position]:
+        if first_looks:
+            first_looks.pop()
+            await both_look.wait()
+        return list(await looks())
+
+    alice.positions = side_by_side  # type: ignore[method-assign]
     async with reopen() as other:
         reports = await asyncio.gather(positions.close(desk, ALICE), positions.close(other, ALICE))
     assert sells(alice) == [10]
