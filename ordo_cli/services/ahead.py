@@ -1,22 +1,29 @@
-"""What an order by which no tag can find it needs before it leaves: the account's turn, and its book as it stands.
+"""What legs need before they leave, begun while the plan still asks brokers for prices: every answer of a broker that
+an order does not have to wait for behind another.
 
-Both are had while the plan is still asking brokers for prices and margins. The order then leaves with all others, and
-not one answer of its broker later. A turn that was had so is kept for a second and no longer: a plan that hangs must
-not keep another order from the account, least of all one that gets out.
+For an order by which no tag can find it, that is the account's turn, and its book as it stands. The order then leaves
+with all others. A turn that was had so is kept for a second and no longer: a plan that hangs must not keep another
+order from the account, least of all one that gets out. For every order at a broker that is far away, it is the money.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
+from decimal import Decimal
 
 from ordo_cli import log
-from ordo_cli.brokers.base import Broker
+from ordo_cli.brokers.base import Broker, Capabilities
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, AccountId
-from ordo_cli.domain.orders import BrokerOrderId
+from ordo_cli.domain.breaker import State
+from ordo_cli.domain.fanouts import Mode
+from ordo_cli.domain.limits import MarginCheck
+from ordo_cli.domain.orders import BrokerOrderId, OrderIntent
+from ordo_cli.domain.portfolio import Margin
 from ordo_cli.domain.values import dataclass
+from ordo_cli.services import breaker, margins
 
 AS_IT_STANDS = 1.0  # seconds for which a book may stand for what was in it just before an order
 
@@ -49,31 +56,40 @@ async def standing(desk: Desk, broker: Broker, before: Book | None = None) -> Bo
 
 
 class Ahead:
-    """The turns that one order has begun to wait for. Leaving it gives back what no leg has taken over."""
+    """What one order has begun to wait for. Leaving it gives back what no leg has taken over."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._begun: dict[AccountId, asyncio.Task[Ready | None]] = {}
+        self.money: dict[AccountId, margins.Asked] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Ahead:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._begun.values():
+        tasks = [*self._begun.values(), *(asked.answer for asked in self.money.values())]
+        for task in tasks:
             task.cancel()
-        if self._begun:
-            await asyncio.wait(self._begun.values())
+        if tasks:
+            await asyncio.wait(tasks)
         for account in tuple(self._begun):
             self._give_back(account)
         if self._leaving:
             await asyncio.wait(self._leaving)
 
-    def begin(self, accounts: Iterable[Account]) -> None:
-        """Begin for those whose broker gives no tags back. Who would have to wait for somebody goes without."""
+    def begin(self, accounts: Iterable[Account], orders: Mapping[AccountId, OrderIntent]) -> None:
+        """Begin for all who can need something. `orders` are those that are known before any broker has been asked.
+
+        Who would have to wait for another's turn goes without. What is near, as paper is, answers at once anyway.
+        """
         for account in accounts:
-            if not self._desk.spec(account).capabilities(account).tagged:
+            spec = self._desk.spec(account)
+            able, order = spec.capabilities(account), orders.get(account.id)
+            if not able.tagged:
                 self._begun[account.id] = asyncio.ensure_future(self._ready(account))
+            if order is not None and spec.mode is not Mode.PAPER and self._worth_asking(account, able, order):
+                self.money[account.id] = margins.Asked(order, asyncio.ensure_future(self._ask(account, able, order)))
 
     async def done(self, account: AccountId) -> None:
         """Wait for what was begun for this account."""
@@ -87,6 +103,15 @@ class Ahead:
         """
         task = self._begun.pop(account, None)
         return task.result() if task is not None and task.done() and not task.cancelled() else None
+
+    def _worth_asking(self, account: Account, able: Capabilities, order: OrderIntent) -> bool:
+        wanted = self._desk.config.limits.for_account(account, paper=False).margin_check is MarginCheck.ON
+        spared = breaker.standing(self._desk, account.id) is not State.CLOSED
+        return wanted and not spared and margins.worth_asking(able, order)
+
+    async def _ask(self, account: Account, able: Capabilities, order: OrderIntent) -> Margin | Decimal | None:
+        await self.done(account.id)  # over the connection that it has opened, and not over another
+        return await margins.ask(self._desk, account, able, order)
 
     async def _ready(self, account: Account) -> Ready | None:
         async with AsyncExitStack() as turn:

@@ -147,7 +147,7 @@ async def preview(desk: Desk, request: PlaceRequest, ahead: Ahead | None = None)
     if not closing:
         desk.gate.stamps([GLOBAL], seals)
         if ahead is not None:
-            ahead.begin(accounts)
+            ahead.begin(accounts, _orders_of(request, chosen))
     found = await markets.read(desk, request.intent, accounts)
     if not closing:
         _refuse_mismatch(request.intent, found)
@@ -165,7 +165,7 @@ async def preview(desk: Desk, request: PlaceRequest, ahead: Ahead | None = None)
     proposals = tuple(_of_this_epoch(_propose(desk, request, case, seals), epochs) for case in cases)
     refusal = _too_big(desk, request, proposals)
     if not closing and refusal is None:
-        proposals = await _with_margins(desk, cases, proposals)
+        proposals = await _with_margins(desk, cases, proposals, ahead)
     return Preview(request, mode, proposals, shares.rest, shares.without, refusal, day)
 
 
@@ -218,6 +218,13 @@ def _one_mode(desk: Desk, accounts: Sequence[Account]) -> Mode:
         words = " and ".join(sorted(modes))
         raise Invalid(f"one fan-out cannot mix {words} accounts", hint="send one order for each kind")
     return modes.pop()
+
+
+def _orders_of(request: PlaceRequest, chosen: Sequence[tuple[Account, int | None]]) -> dict[AccountId, OrderIntent]:
+    """The order of each account, where no lot has to be known for its share."""
+    if request.split is not Split.EACH:
+        return {}
+    return {account.id: share(request.intent, own or request.intent.quantity) for account, own in chosen}
 
 
 def _allocate(
@@ -299,10 +306,12 @@ def _propose(desk: Desk, request: PlaceRequest, case: Case, seals: dict[Scope, S
     return Proposal(account, quantity, case.value, limits, stamps, found_against, quantities or (quantity,))
 
 
-async def _with_margins(desk: Desk, cases: Sequence[Case], proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
-    """The proposals judged again with the money for each; one that is refused already is not worth the question."""
+async def _with_margins(
+    desk: Desk, cases: Sequence[Case], proposals: Sequence[Proposal], ahead: Ahead | None
+) -> tuple[Proposal, ...]:
+    """The proposals judged again with the money for each; one that is refused already is not worth waiting for."""
     worth = [case for case, each in zip(cases, proposals, strict=True) if each.problem(confirmed=True) is None]
-    told = await margins.read(desk, worth)
+    told = await margins.read(desk, worth, ahead.money if ahead is not None else {})
 
     def again(case: Case, proposal: Proposal) -> Proposal:
         if case.account.id not in told:
@@ -315,6 +324,8 @@ async def _with_margins(desk: Desk, cases: Sequence[Case], proposals: Sequence[P
 
 def share(intent: OrderIntent, quantity: int) -> OrderIntent:
     """The same order for this many units."""
+    if quantity == intent.quantity:
+        return intent
     disclosed = None if intent.disclosed is None else min(intent.disclosed, quantity)
     return replace(intent, quantity=quantity, disclosed=disclosed)
 

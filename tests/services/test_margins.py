@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from ordo_cli.desk import Desk
+from ordo_cli.domain.allocation import Split
+from ordo_cli.domain.breaker import FAILURES
 from ordo_cli.domain.errors import LimitExceeded, NoAnswer, SessionExpired, Unreachable
 from ordo_cli.domain.fanouts import FanOut
+from ordo_cli.domain.instruments import InstrumentId
 from ordo_cli.domain.orders import Changes, OrderIntent, Product
-from ordo_cli.domain.portfolio import Position
-from ordo_cli.services import accounts, modifying, orders
-from tests.fakes import INFY, FakeClock, Firm, buy, sell
+from ordo_cli.domain.portfolio import Position, Quote
+from ordo_cli.services import accounts, breaker, modifying, orders
+from tests.fakes import INFY, FakeClock, Firm, ScriptedBroker, buy, sell, unreachable
 from tests.services.conftest import Add, Opener
 from tests.services.test_orders import request
 
@@ -139,22 +144,66 @@ async def test_a_change_is_not_held_against_money(desk: Desk, add: Add, told: bo
     assert (await modifying.modify(desk, leg.id, Changes(quantity=20))).quantity == 20
 
 
-async def test_what_is_refused_already_is_not_asked_about(desk: Desk, add: Add, reopen: Opener, told: bool) -> None:
+async def test_who_is_refused_for_something_else_is_not_waited_for(
+    desk: Desk, add: Add, reopen: Opener, clock: FakeClock, told: bool
+) -> None:
     alice, bob = await add("alice"), await add("bob")
+    alice.before_telling = never
     await accounts.set_value(desk, "limits.accounts.alice.value_order_max", "100")
+    begin = clock.elapsed()
     async with reopen() as later:
         assert states(await orders.place(later, request(buy()))) == {"alice": "VALUE_ORDER_MAX", "bob": "open"}
-    assert not READS & set(alice.log)
+    assert clock.elapsed() == begin
     assert READS & set(bob.log)
 
 
-async def test_a_fan_out_that_is_refused_whole_asks_nobody(desk: Desk, add: Add, reopen: Opener, told: bool) -> None:
+async def test_a_fan_out_that_is_refused_whole_waits_for_nobody(
+    desk: Desk, add: Add, reopen: Opener, clock: FakeClock, told: bool
+) -> None:
     alice = await add("alice")
+    alice.before_telling = never
     await accounts.set_value(desk, "limits.value_fanout_max", "100")
+    begin = clock.elapsed()
     async with reopen() as later:
         with pytest.raises(LimitExceeded):
             await orders.place(later, request(buy()))
+    assert clock.elapsed() == begin
+
+
+async def test_money_is_asked_for_while_the_price_is_and_once(desk: Desk, add: Add, told: bool) -> None:
+    alice = await add("alice")
+    asked, alone = asyncio.Event(), ScriptedBroker.quotes
+
+    async def tell() -> None:
+        asked.set()
+
+    async def after_the_money(instruments: Sequence[InstrumentId]) -> Mapping[InstrumentId, Quote]:
+        await asked.wait()
+        return await alone(alice, instruments)
+
+    alice.before_telling = tell
+    alice.quotes = after_the_money  # type: ignore[method-assign]
+    alice.needed = Decimal(1)
+    assert states(await orders.place(desk, request(buy()))) == {"alice": "open"}
+    assert [word for word in alice.log if word in READS] == ["margin" if told else "funds"]
+
+
+async def test_the_answer_to_another_quantity_counts_for_nothing(desk: Desk, add: Add, told: bool) -> None:
+    alice, bob = await add("alice"), await add("bob")
+    alice.cash = bob.cash = Decimal(7500)
+    shared = replace(request(buy()), split=Split.EQUAL)
+    assert states(await orders.place(desk, shared)) == {"alice": "open", "bob": "open"}
+
+
+async def test_an_account_whose_breaker_is_open_is_spared_the_question(desk: Desk, add: Add, told: bool) -> None:
+    alice, bob = await add("alice"), await add("bob")
+    alice.script = [unreachable] * 3 * FAILURES
+    for number in range(FAILURES):
+        await orders.place(desk, request(buy(number + 1)))
+    alice.log.clear()
+    assert states(await orders.place(desk, request(buy(50))))["alice"] == breaker.CODE
     assert not READS & set(alice.log)
+    assert READS & set(bob.log)
 
 
 async def test_switched_off_it_saves_the_call(desk: Desk, add: Add, reopen: Opener, told: bool) -> None:
