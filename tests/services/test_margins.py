@@ -197,7 +197,7 @@ async def test_the_answer_to_another_quantity_counts_for_nothing(desk: Desk, add
 
 async def test_an_account_whose_breaker_is_open_is_spared_the_question(desk: Desk, add: Add, told: bool) -> None:
     alice, bob = await add("alice"), await add("bob")
-    alice.script = [unreachable] * 3 * FAILURES
+    alice.script.extend([unreachable] * 3 * FAILURES)
     for number in range(FAILURES):
         await orders.place(desk, request(buy(number + 1)))
     alice.log.clear()
