@@ -105,9 +105,10 @@ class Ahead:
         return task.result() if task is not None and task.done() and not task.cancelled() else None
 
     def _worth_asking(self, account: Account, able: Capabilities, order: OrderIntent) -> bool:
+        if not margins.worth_asking(able, order):
+            return False
         wanted = self._desk.config.limits.for_account(account, paper=False).margin_check is MarginCheck.ON
-        spared = breaker.standing(self._desk, account.id) is not State.CLOSED
-        return wanted and not spared and margins.worth_asking(able, order)
+        return wanted and breaker.standing(self._desk, account.id) is State.CLOSED
 
     async def _ask(self, account: Account, able: Capabilities, order: OrderIntent) -> Margin | Decimal | None:
         await self.done(account.id)  # over the connection that it has opened, and not over another
