@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 
-TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
+TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
 if TYPE_CHECKING:
     from ordo_cli.press import Outcome
 

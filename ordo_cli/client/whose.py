@@ -8,7 +8,7 @@ import os
 
 from ordo_cli.domain.errors import Invalid, SessionNeeded
 
-TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
+TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -16,7 +16,6 @@ try:
 except ImportError:  # an interpreter without the C part: the same function, behind a slower import
     from json.encoder import py_encode_basestring_ascii as quoted
 
-TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
 TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,6 +14,7 @@ class RateLimits:
     per_second: int = 10
     kept_for_cancels: int = 2
     per_minute: int | None = None
+    per_hour: int | None = None  # of which nothing is kept: a cancel is never refused for it
     per_day: int | None = None
     modifications_per_order: int | None = None
 

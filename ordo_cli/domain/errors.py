@@ -20,9 +20,7 @@ OrdoError
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
-if TYPE_CHECKING:
-    TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
+TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
 if TYPE_CHECKING:
     from typing import ClassVar
 

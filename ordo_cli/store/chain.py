@@ -5,7 +5,6 @@ from __future__ import annotations
 from ordo_cli.domain.audit import GENESIS, body_of, link
 
 TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
-TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from math import ceil
 
 from ordo_cli.domain.capabilities import RateLimits
 from ordo_cli.domain.errors import KillEngaged, LimitExceeded, NotFound
@@ -26,6 +27,7 @@ from ordo_cli.store.rows import (
 
 ROLLING_SECOND = 1.25  # a second, and the quarter by which one first byte may come later than another after its claim
 ROLLING_MINUTE = 60.25
+ROLLING_HOUR = 3600.25
 TURN = 0.05  # seconds until a tagless leg looks again whether the one before it has its answer
 
 
@@ -48,7 +50,7 @@ def claiming(leg_id: LegId, terms: ClaimTerms, origin: Origin) -> Body[Leg | Wai
         wait = max(wait, (yield from _minute(leg.account, boot, terms.elapsed, rates, rates.kept_for_cancels)))
     if wait > 0:
         return Wait(wait)
-    yield from _refuse_over_day_rate(leg.account, day, rates)
+    yield from _refuse_over_long_rates(leg.account, boot, terms.elapsed, day, rates)
     if leg.purpose is Purpose.ENTRY:
         _refuse_over_limits(leg, terms, orders, units, opened)
     if terms.tagless and (yield from _others_in_flight(leg)):
@@ -75,7 +77,7 @@ def operating(account: str, kind: str, leg: LegId | None, terms: OperationTerms,
         return wait
     day = terms.day.isoformat()
     if kind == "modify":
-        yield from _refuse_over_day_rate(account, day, terms.rates)
+        yield from _refuse_over_long_rates(account, terms.owner.boot_id, origin.elapsed, day, terms.rates)
         yield from _refuse_over_modifications(account, day, leg, terms.rates.modifications_per_order)
     yield from _count(account, kind, leg, terms.owner.boot_id, origin.elapsed, origin.at, day, None)
     return None
@@ -98,18 +100,20 @@ def _refuse_when_engaged(account: str, scopes: Iterable[Scope]) -> Body[None]:
 
 def _wait(account: str, boot: str, elapsed: float, rates: RateLimits, kept: int) -> Body[Wait | None]:
     """How long until one more operation fits into the rolling second and the rolling minute."""
-    newer = _most(rates.per_second, kept) - 1
-    rows = yield Ask("nth_operation", {"account": account, "boot": boot, "newer": newer})
-    wait = _left(rows[0][0] if rows else None, ROLLING_SECOND, elapsed)
+    wait = yield from _nth(account, boot, elapsed, _most(rates.per_second, kept), ROLLING_SECOND)
     if rates.per_minute is not None:
         wait = max(wait, (yield from _minute(account, boot, elapsed, rates, kept)))
     return Wait(wait) if wait > 0 else None
 
 
 def _minute(account: str, boot: str, elapsed: float, rates: RateLimits, kept: int) -> Body[float]:
-    newer = _most(rates.per_minute or 0, kept) - 1
-    rows = yield Ask("nth_operation", {"account": account, "boot": boot, "newer": newer})
-    return _left(rows[0][0] if rows else None, ROLLING_MINUTE, elapsed)
+    return _nth(account, boot, elapsed, _most(rates.per_minute or 0, kept), ROLLING_MINUTE)
+
+
+def _nth(account: str, boot: str, elapsed: float, most: int, length: float) -> Body[float]:
+    """Seconds until the account's last `most` operations no longer lie within so many seconds."""
+    rows = yield Ask("nth_operation", {"account": account, "boot": boot, "newer": most - 1})
+    return _left(rows[0][0] if rows else None, length, elapsed)
 
 
 def _most(limit: int, kept: int) -> int:
@@ -124,7 +128,16 @@ def _left(newest: float | None, length: float, elapsed: float) -> float:
     return 0.0 if newest is None else newest + length - elapsed
 
 
-def _refuse_over_day_rate(account: str, day: str, rates: RateLimits) -> Body[None]:
+def _refuse_over_long_rates(account: str, boot: str, elapsed: float, day: str, rates: RateLimits) -> Body[None]:
+    """An hour and a day are longer than any order waits."""
+    if rates.per_hour is not None:
+        left = yield from _nth(account, boot, elapsed, rates.per_hour, ROLLING_HOUR)
+        if left > 0:
+            raise LimitExceeded(
+                f"{account} has used all {rates.per_hour} order operations that its broker takes in an hour",
+                hint=f"cancels still go; entries again in {ceil(left / 60)} minutes",
+                code="OPS_EXCEEDED",
+            )
     if rates.per_day is None:
         return
     used = (yield Ask("day_operations", {"account": account, "day": day}))[0][0]

@@ -14,7 +14,6 @@ from ordo_cli.domain.errors import StoreFailed
 from ordo_cli.store.chain import Tell, rows_of
 from ordo_cli.store.sql import SQLITE
 
-TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
 TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence

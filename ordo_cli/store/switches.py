@@ -7,7 +7,6 @@ import os
 from ordo_cli.store.chain import Origin, Tell
 from ordo_cli.store.driver import Ask
 
-TYPE_CHECKING = False  # typing itself costs 4 ms, which a kill does not have
 TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -161,6 +161,24 @@ async def test_a_minute_has_its_cap_and_a_day_has_its(tmp_path: Path) -> None:
         assert await store.journal.operation(ALICE, "cancel", operation(day)) is None
 
 
+async def test_an_hour_has_its_cap_which_no_order_waits_for_and_no_cancel_meets(tmp_path: Path) -> None:
+    clock, rates = FakeClock(), RateLimits(per_second=100, kept_for_cancels=0, per_hour=3)
+    async with opened(tmp_path / "ordo.db", clock) as store:
+        legs = [(await planned(store, f"f{number}"))[0] for number in range(4)]
+        for leg in legs[:3]:
+            assert isinstance(await store.journal.claim(leg, terms(clock, rates=rates)), Leg)
+        clock.pass_(600)
+        with pytest.raises(LimitExceeded, match="all 3 order operations .* in an hour") as refusal:
+            await store.journal.claim(legs[3], terms(clock, rates=rates))
+        assert refusal.value.reason == "OPS_EXCEEDED"
+        assert refusal.value.hint == "cancels still go; entries again in 51 minutes"
+        with pytest.raises(LimitExceeded, match="in an hour"):
+            await store.journal.operation(ALICE, "modify", operation(rates))
+        assert await store.journal.operation(ALICE, "cancel", operation(rates)) is None
+        clock.pass_(3001)
+        assert isinstance(await store.journal.claim(legs[3], terms(clock, rates=rates)), Leg)
+
+
 async def test_an_order_takes_only_so_many_modifications(tmp_path: Path) -> None:
     rates = RateLimits(per_second=100, kept_for_cancels=0, modifications_per_order=1)
     async with opened(tmp_path / "ordo.db") as store:

@@ -98,7 +98,7 @@ SPEC = BrokerSpec(
     credentials=("client_id", "password", "api_key"),
     capabilities=capabilities,
     # 30 a second, 250 a minute and 1000 an hour (INTRO, confirmed), of which the exchanges' rule leaves 10 a second.
-    rates=RateLimits(per_second=10, kept_for_cancels=2, per_minute=250),
+    rates=RateLimits(per_second=10, kept_for_cancels=2, per_minute=250, per_hour=1000),
     connect=connect,
     check_account=check_way,
     login=lambda account: LaterLogin(make_login),

@@ -20,6 +20,7 @@ from ordo_cli.brokers.mstock import codes
 from ordo_cli.brokers.mstock.broker import connect
 from ordo_cli.brokers.mstock.encode import protected
 from ordo_cli.domain import matching
+from ordo_cli.domain.capabilities import RateLimits
 from ordo_cli.domain.errors import Invalid, NoAnswer, OrdoError, Refused
 from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.instruments import Exchange, parse_instrument
@@ -360,7 +361,7 @@ def test_what_is_declared_is_what_can_be_said() -> None:
     assert able.products == codes.PRODUCTS.words
     assert able.validities == codes.VALIDITIES.words
     assert (able.tagged, able.after_market, able.disclosed, able.margins) == (False, False, False, True)
-    assert (spec.rates.per_second, spec.rates.kept_for_cancels, spec.rates.per_minute) == (10, 2, 250)
+    assert spec.rates == RateLimits(per_second=10, kept_for_cancels=2, per_minute=250, per_hour=1000)
     assert (spec.mode, spec.credentials) == (Mode.LIVE, ("client_id", "password", "api_key"))
     for word in ("Type A", "static", "23:55", "totp", "checksum", "market_protection", "Unconfirmed"):
         assert word in spec.notes
