@@ -26,6 +26,7 @@ from ordo_cli.gate import Gate
 from ordo_cli.home import Home, make
 from ordo_cli.locks import Locks
 from ordo_cli.machine import SystemChance, SystemClock, SystemDisk, allow_many_files, no_failpoint, user
+from ordo_cli.pace import Paced
 from ordo_cli.secrets import Secrets
 from ordo_cli.sessions import Sessions
 from ordo_cli.spill import Spill
@@ -216,8 +217,11 @@ async def open_desk(
         masters = Masters(home.instruments)
 
         def tools(account: Account) -> Tools:
-            made = Tools(clock, chance, Path(home.data), config.read_timeout, config.brokers.get(account.broker, {}))
-            return made if find(account.broker).master is None else replace(made, master=masters.of(account))
+            spec, options = find(account.broker), config.brokers.get(account.broker, {})
+            made = Tools(clock, chance, Path(home.data), config.read_timeout, options)
+            if spec.rates.reads_per_minute is not None or spec.rates.reads_per_second is not None:
+                made = replace(made, pace=Paced(home.run, account.id, spec.rates, clock))
+            return made if spec.master is None else replace(made, master=masters.of(account))
 
         sessions = Sessions(store.sessions, secrets, store.install.id, locks=locks, clock=clock, chance=chance)
         lines = Lines(find, secrets, sessions, tools, await stack.enter_async_context(AsyncExitStack()))

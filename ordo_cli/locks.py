@@ -11,14 +11,7 @@ from typing import Protocol, Self
 from ordo_cli.domain.errors import Busy
 from ordo_cli.domain.journal import Owner
 from ordo_cli.domain.seams import Chance, Clock
-
-try:
-    from fcntl import LOCK_EX, LOCK_NB, flock
-except ImportError:  # pragma: no cover - Windows: taking a lock says Busy, and no owner is ever proven dead
-    LOCK_EX = LOCK_NB = 0  # type: ignore[misc]
-
-    def flock(fd: object, operation: int, /) -> None:  # type: ignore[misc]
-        raise OSError("this system has no flock")
+from ordo_cli.machine import take_file
 
 
 class Beyond(Protocol):
@@ -123,7 +116,7 @@ class Locks:
             return None
         await queue.acquire()  # which is free, so that nothing is waited for
         try:
-            return Held(queue, _take(self._account_file(account_id)))
+            return Held(queue, take_file(self._account_file(account_id)))
         except BaseException as problem:
             queue.release()
             if isinstance(problem, OSError):  # whoever waits for it hears what is wrong
@@ -149,7 +142,7 @@ class Locks:
     async def only_one(self, name: str) -> AsyncIterator[None]:
         """Be the one process that does this. Raises Busy at once when another does."""
         try:
-            lock = _take(os.path.join(self._run, "only", f"{name}.lock"))
+            lock = take_file(os.path.join(self._run, "only", f"{name}.lock"))
         except OSError as problem:
             raise Busy(f"another ordo is already at it: {name}", hint="wait for it to end, or stop it") from problem
         try:
@@ -196,7 +189,7 @@ class Locks:
         path = self._account_file(account_id)
         while True:
             try:
-                return _take(path)
+                return take_file(path)
             except BlockingIOError:
                 if self._clock.elapsed() >= deadline:
                     raise _busy(account_id) from None
@@ -217,7 +210,7 @@ class Locks:
         # Locked under another name first: nobody ever sees this file with its lock free while we live.
         path = self._owner_file(nonce)
         try:
-            held = _take(path + ".new")
+            held = take_file(path + ".new")
             os.rename(path + ".new", path)
         except OSError as problem:
             raise Busy(
@@ -227,18 +220,12 @@ class Locks:
 
     def _is_free(self, path: str) -> bool:
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            os.close(take_file(path, make=False))
         except FileNotFoundError:
             return True  # its owner removed it when it ended
         except OSError:
             return False
-        try:
-            flock(descriptor, LOCK_EX | LOCK_NB)
-            return True
-        except OSError:
-            return False
-        finally:
-            os.close(descriptor)
+        return True
 
 
 def boot_id() -> str:
@@ -277,21 +264,6 @@ def _ask(*command: str) -> str:
 
 def _host() -> str:
     return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
-
-
-def _take(path: str) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags, 0o600)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        descriptor = os.open(path, flags, 0o600)
-    try:
-        flock(descriptor, LOCK_EX | LOCK_NB)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def _remove(path: str) -> None:

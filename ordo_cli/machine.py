@@ -7,6 +7,15 @@ import os
 import time
 from datetime import UTC, datetime
 
+try:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+except ImportError:  # pragma: no cover - Windows: taking a lock says Busy, and no owner is ever proven dead
+    LOCK_EX = LOCK_NB = 0  # type: ignore[misc]
+
+    def flock(fd: object, operation: int, /) -> None:  # type: ignore[misc]
+        raise OSError("this system has no flock")
+
+
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -81,3 +90,24 @@ def allow_many_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, 65536), hard))
+
+
+def take_file(path: str, *, make: bool = True) -> int:
+    """A descriptor of this file, locked for whoever has it; the file and its folder are made if need be.
+
+    Raises BlockingIOError when somebody else has it, and OSError when it cannot be had at all.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        if not make:
+            raise
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        descriptor = os.open(path, flags, 0o600)
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor

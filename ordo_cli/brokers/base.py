@@ -15,6 +15,7 @@ from ordo_cli.domain.capabilities import RateLimits as RateLimits
 from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.instruments import Instrument, InstrumentId
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, Tag
+from ordo_cli.domain.pacing import Pace
 from ordo_cli.domain.portfolio import Funds, Holding, Margin, Position, Quote, Trade
 from ordo_cli.domain.seams import Chance, Clock
 from ordo_cli.domain.sessions import ChallengeKind as ChallengeKind
@@ -126,6 +127,7 @@ class Tools:
     options: Mapping[str, str] = field(default_factory=dict)  # the `[brokers.<name>]` table of config.toml, as text
     session: BrokerSession | None = field(default=None, repr=False)  # of the account, where its broker has a login
     master: Master = field(default_factory=NoMaster)  # of the broker, as it is on this machine
+    pace: Pace | None = None  # of the account's reads, where its broker wants one kept
     transport: AsyncBaseTransport | None = None  # instead of a wire of its own: tests play recorded answers through it
 
 

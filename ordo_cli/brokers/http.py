@@ -17,6 +17,7 @@ from ordo_cli.brokers.later import httpx
 from ordo_cli.brokers.wire import Address, Question, Reply, Timeouts, Ungated, WireTransport
 from ordo_cli.brokers.wire.question import SAFE
 from ordo_cli.domain.errors import NoAnswer, OrdoError, Unreachable
+from ordo_cli.domain.pacing import AskedTooOften, Pace
 from ordo_cli.domain.seams import Chance, Clock
 from ordo_cli.domain.values import dataclass
 
@@ -56,7 +57,7 @@ class Http:
     error of the network.
 
     A write goes out at most once, under the permit that it must be given: a leg's own, or `Ungated()` for cancels and
-    logins. Reads are repeated.
+    logins. Reads are repeated, each time in its turn where the broker takes only so many.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Http:
         classify: Classify = nothing_is_certain,
         headers: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._address = Address.of(base_url)
         self._wire = transport if isinstance(transport, WireTransport) else _stand_in(transport, self._address)
@@ -77,6 +79,7 @@ class Http:
         self._chance = chance
         self._classify = classify
         self._timeouts = timeouts or Timeouts()
+        self._pace = pace
         self.headers = {"accept": "application/json", "accept-encoding": "gzip", "user-agent": "ordo-cli"}
         self.headers.update(headers or {})
 
@@ -149,6 +152,8 @@ class Http:
     # one exchange
 
     async def _read(self, path: str, params: Mapping[str, str] | None, judge: Callable[[Reply], T]) -> T:
+        if self._pace is not None:
+            await self._pace.turn()
         return judge(await self._send("GET", path, params, Ungated(), b"", None))
 
     async def _send(
@@ -212,6 +217,8 @@ class Http:
     async def _repeat(self, read: Callable[[], Awaitable[T]]) -> T:
         try:
             return await read()
+        except AskedTooOften:
+            raise
         except (Unreachable, _Again) as error:  # all others are never asked again
             failed: OrdoError | None = error
         import stamina  # 15 ms, which a read that is answered at once need not pay
@@ -235,7 +242,7 @@ class Http:
 
     def _pause(self, error: Exception, failures: int) -> bool | float:
         """Seconds until a read is asked again, or False: not again."""
-        if not isinstance(error, Unreachable | _Again):
+        if not isinstance(error, Unreachable | _Again) or isinstance(error, AskedTooOften):
             return False
         wished = error.seconds(self._clock.now()) if isinstance(error, _Again) else None
         if wished is not None:

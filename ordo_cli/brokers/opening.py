@@ -54,6 +54,7 @@ def line_of(
         classify=classify,
         headers=headers,
         timeouts=timeouts,
+        pace=tools.pace,
     )
 
 

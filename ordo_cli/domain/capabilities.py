@@ -9,7 +9,7 @@ from ordo_cli.domain.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """Order operations (place, modify, cancel) that a broker takes from one account; None is no such limit."""
+    """The order operations (place, modify, cancel) and reads that a broker takes from one account. None: no limit."""
 
     per_second: int = 10
     kept_for_cancels: int = 2
@@ -17,6 +17,9 @@ class RateLimits:
     per_hour: int | None = None  # of which nothing is kept: a cancel is never refused for it
     per_day: int | None = None
     modifications_per_order: int | None = None
+    reads_per_second: int | None = None
+    reads_per_minute: int | None = None
+    reads_kept_for_exits: int = 0  # of a minute's, for cancels and clean-ups
 
 
 @dataclass(frozen=True, slots=True)

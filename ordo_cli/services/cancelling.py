@@ -16,6 +16,7 @@ from ordo_cli.domain.journal import OperationTerms, Wait
 from ordo_cli.domain.kill import Scope
 from ordo_cli.domain.legs import CANCEL_MOVES, Cancel, Leg, LegId, Problem, Submission
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport
+from ordo_cli.domain.pacing import getting_out
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass
 from ordo_cli.services import covered
@@ -156,6 +157,11 @@ def _why(error: Exception) -> Problem:
 
 
 async def _cancel(desk: Desk, account: Account, order_id: BrokerOrderId, leg: Leg | None) -> Cancelled:
+    with getting_out():
+        return await _cancelled(desk, account, order_id, leg)
+
+
+async def _cancelled(desk: Desk, account: Account, order_id: BrokerOrderId, leg: Leg | None) -> Cancelled:
     broker = await desk.lines.to(account)
     problem: Problem | None = None
     for _ in range(TRIES):

@@ -19,6 +19,7 @@ from ordo_cli.domain.instruments import InstrumentId
 from ordo_cli.domain.kill import Level, Scope, covers
 from ordo_cli.domain.legs import Leg, Problem, Submission
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport, Product
+from ordo_cli.domain.pacing import getting_out
 from ordo_cli.domain.portfolio import Position
 from ordo_cli.domain.trail import Line
 from ordo_cli.domain.values import dataclass, field
@@ -205,6 +206,11 @@ async def _all(desk: Desk, diaries: Sequence[_Diary]) -> SweepReport:
 
 
 async def _one(desk: Desk, diary: _Diary) -> AccountSweep:
+    with getting_out():
+        return await _swept(desk, diary)
+
+
+async def _swept(desk: Desk, diary: _Diary) -> AccountSweep:
     try:
         await _settle_wire(desk, diary)
         await _cancel(desk, diary)

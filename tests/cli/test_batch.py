@@ -25,7 +25,7 @@ from ordo_cli.domain.fanouts import FanOut, Mode
 from ordo_cli.domain.instruments import parse_instrument
 from ordo_cli.domain.legs import Block, FanOutId, Leg, LegId, Problem, Submission
 from ordo_cli.domain.orders import OrderIntent, OrderState, Side, Tag
-from ordo_cli.locks import _take
+from ordo_cli.machine import take_file
 from ordo_cli.services.batch import NOT_REACHED, Halt, Report, Result
 
 HEAD = "side,instrument,qty,limit,to\n"
@@ -124,7 +124,7 @@ def test_an_engaged_switch_ends_the_run_with_nine(ordo: Ordo, tmp_path: Path) ->
 
 def test_a_second_run_at_the_same_time_is_refused_at_once(ordo: Ordo, tmp_path: Path) -> None:
     file = write(HEAD + "buy,NSE:INFY,1,,alice\n")
-    lock = _take(str(tmp_path / "home" / "run" / "only" / "batch.lock"))
+    lock = take_file(str(tmp_path / "home" / "run" / "only" / "batch.lock"))
     try:
         code, _, err = ordo("batch", "run", file)
     finally:

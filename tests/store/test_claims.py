@@ -168,7 +168,7 @@ async def test_an_hour_has_its_cap_which_no_order_waits_for_and_no_cancel_meets(
         for leg in legs[:3]:
             assert isinstance(await store.journal.claim(leg, terms(clock, rates=rates)), Leg)
         clock.pass_(600)
-        with pytest.raises(LimitExceeded, match="all 3 order operations .* in an hour") as refusal:
+        with pytest.raises(LimitExceeded, match=r"all 3 order operations .* in an hour") as refusal:
             await store.journal.claim(legs[3], terms(clock, rates=rates))
         assert refusal.value.reason == "OPS_EXCEEDED"
         assert refusal.value.hint == "cancels still go; entries again in 51 minutes"

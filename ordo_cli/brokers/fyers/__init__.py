@@ -60,7 +60,15 @@ SPEC = BrokerSpec(
     capabilities=capabilities,
     # 10 a second: confirmed (DOC, KB). 200 a minute are for all calls together (confirmed); 50 of them are left to
     # reads, for going above three times costs the day. 10,000 a day: unconfirmed, and the stricter of two figures.
-    rates=RateLimits(per_second=10, kept_for_cancels=2, per_minute=150, per_day=10_000),
+    rates=RateLimits(
+        per_second=10,
+        kept_for_cancels=2,
+        per_minute=100,  # with the reads, 190 of the 200 calls of a minute
+        per_day=10_000,
+        reads_per_second=8,
+        reads_per_minute=90,
+        reads_kept_for_exits=25,
+    ),
     connect=connect,
     check_account=check_way,
     login=lambda account: LaterLogin(make_login),

@@ -13,7 +13,9 @@ the kill switch too must run there. Reads come from anywhere. An address is shar
 another broker for the common rule). How Fyers answers from a wrong address is not documented: such an order stays
 unknown until the book shows it.
 Limits: 10 orders a second, changes and cancels counted in; 200 calls a minute of all kinds, reads too. Above that
-three times in a day, Fyers blocks the account for the rest of it.
+three times in a day, Fyers blocks the account for the rest of it. Ordo stays below, counting for all terminals and
+servers of this home: of an account 100 orders and 65 reads a minute, and 25 reads more for cancels and the kill
+switch. What other programs ask with the same app, it cannot count.
 Market orders are sent as such; Fyers turns them into orders with a protection price, so that one may rest unfilled.
 Segments: shares and their derivatives at NSE and BSE. Currency and commodity can be seen and cancelled, not ordered or
 closed: whether Fyers counts units or lots there is unconfirmed. CO and BO orders are shown under names that begin with

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -30,7 +31,8 @@ def test_what_is_declared_is_what_is_confirmed() -> None:
     able = SPEC.capabilities(account())
     assert able.exchanges == {Exchange.NSE, Exchange.BSE, Exchange.NFO, Exchange.BFO}
     assert (able.tagged, able.quotes, able.margins, able.final_book) == (True, True, False, True)
-    assert SPEC.rates == RateLimits(per_second=10, kept_for_cancels=2, per_minute=150, per_day=10_000)
+    orders = RateLimits(per_second=10, kept_for_cancels=2, per_minute=100, per_day=10_000)
+    assert SPEC.rates == replace(orders, reads_per_second=8, reads_per_minute=90, reads_kept_for_exits=25)
     assert SPEC.credentials == ("app_id", "app_secret", "redirect_uri")
     assert (SPEC.mode, SPEC.of(account()).mode) == (Mode.LIVE, Mode.LIVE)
     assert SPEC.of(account("http://127.0.0.1:9")).mode is Mode.SANDBOX
