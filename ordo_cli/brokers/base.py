@@ -127,8 +127,8 @@ class Tools:
     options: Mapping[str, str] = field(default_factory=dict)  # the `[brokers.<name>]` table of config.toml, as text
     session: BrokerSession | None = field(default=None, repr=False)  # of the account, where its broker has a login
     master: Master = field(default_factory=NoMaster)  # of the broker, as it is on this machine
-    pace: Pace | None = None  # of the account's reads, where its broker wants one kept
     transport: AsyncBaseTransport | None = None  # instead of a wire of its own: tests play recorded answers through it
+    pace: Pace | None = None  # of the account's reads, where its broker wants one kept
 
 
 class Login(Protocol):
