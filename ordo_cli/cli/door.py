@@ -71,6 +71,11 @@ def operate[T](work: Callable[[Operations], Awaitable[T]], *, reading: bool = Fa
     return run(lambda desk: work(Local(desk)), reading=reading)
 
 
+def remote() -> bool:
+    """Whether it is a server that the user wants it done at."""
+    return bool(current().remote)
+
+
 def engage(asked: Press) -> Outcome:
     """Press the kill switch there, when the short way of `__main__` has not done it already."""
     if current().remote:

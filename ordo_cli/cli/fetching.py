@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ordo_cli.cli import door, show
 
 if TYPE_CHECKING:
-    from ordo_cli.services.masters import Progress
+    from ordo_cli.desk import Desk
+    from ordo_cli.services.masters import Progress, Synced, Watch
 
 OVER = ("done", "failed")
 
@@ -58,6 +60,21 @@ class Fetching:
             total=1 if over else progress.total if progress.step == "fetching" else None,
             said=_said(progress),
         )
+
+
+def fetched(work: Callable[[Desk, Watch], Awaitable[list[Synced]]]) -> list[Synced]:
+    """Fetch lists while somebody looks on, and say which did not come."""
+
+    async def watched(desk: Desk) -> list[Synced]:
+        with Fetching() as watch:
+            return await work(desk, watch)
+
+    done = door.run(watched, reading=True)
+    for each in done:
+        if each.problem is not None:
+            hint = f"\n  {show.cleaned(each.problem.hint)}" if each.problem.hint else ""
+            door.warn(f"{each.title}: {show.cleaned(each.problem.message)}{hint}")
+    return done
 
 
 def _line(progress: Progress) -> str:

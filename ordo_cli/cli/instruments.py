@@ -14,7 +14,6 @@ from ordo_cli.domain.instruments import InstrumentId, parse_instrument
 from ordo_cli.domain.money import parse_price
 
 if TYPE_CHECKING:
-    from ordo_cli.desk import Desk
     from ordo_cli.domain.instruments import Instrument
     from ordo_cli.domain.portfolio import Quote
     from ordo_cli.services.instruments import Found
@@ -62,18 +61,10 @@ def sync(
     as_json: Json = False,
 ) -> None:
     """Fetch the brokers' lists of instruments; orders need one of the day."""
-    from ordo_cli.cli.fetching import Fetching
+    from ordo_cli.cli.fetching import fetched
     from ordo_cli.services import masters
 
-    async def work(desk: Desk) -> list[Synced]:
-        with Fetching() as watch:
-            return await masters.sync(desk, account=account, broker=broker, watch=watch)
-
-    done = door.run(work, reading=True)
-    for each in done:
-        if each.problem is not None:
-            hint = f"\n  {show.cleaned(each.problem.hint)}" if each.problem.hint else ""
-            door.warn(f"{each.title}: {show.cleaned(each.problem.message)}{hint}")
+    done = fetched(lambda desk, watch: masters.sync(desk, account=account, broker=broker, watch=watch))
     door.answer(
         "instrument sync",
         _synced_json(done) if as_json else None,

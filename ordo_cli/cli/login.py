@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ordo_cli.cli.operations import Operations
+    from ordo_cli.desk import Desk
+    from ordo_cli.domain.accounts import AccountId
     from ordo_cli.domain.sessions import KeptChallenge, LoginState
+    from ordo_cli.services.masters import Synced, Watch
 
 COLUMNS = ("account", "broker", "session", "until (IST)", "market close", "waits for")
 TARGETS = "ordo.login.targets"
@@ -45,14 +49,16 @@ class LoginGroup(TyperGroup):
 HELP = """Log in every account that is not live: all, or the targets given.
 
 What a broker asks is asked for in turn; one account that cannot log in holds up no other. The exit code is 4 until all
-are live. What nobody answers here waits, and `ordo login otp ACCOUNT` answers it from anywhere."""
+are live. What nobody answers here waits, and `ordo login otp ACCOUNT` answers it from anywhere. Lists of instruments
+that are not of the day are fetched after it, as orders need them."""
 app = typer.Typer(cls=LoginGroup, help=HELP, subcommand_metavar="[TARGET]… | COMMAND …")
 
+NoSync = Annotated[bool, typer.Option("--no-sync", help="Leave the lists of instruments as they are")]
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[TARGET]…", help="alice, @group or all")]
 
 
 @app.callback(invoke_without_command=True, epilog="Example: ordo login @family")
-def login(context: typer.Context, as_json: Json = False) -> None:
+def login(context: typer.Context, no_sync: NoSync = False, as_json: Json = False) -> None:
     """Log in, and ask for what brokers ask."""
     if context.invoked_subcommand is not None:
         return
@@ -61,7 +67,9 @@ def login(context: typer.Context, as_json: Json = False) -> None:
     async def work(operations: Operations) -> list[LoginState]:
         return [await _answered(operations, state) for state in await operations.log_in(targets)]
 
-    _tell("login", door.operate(work), as_json)
+    states = door.operate(work)
+    with _lists_after(states, no_sync):
+        _tell("login", states, as_json)
 
 
 @app.command("otp", epilog="Example: ordo login otp alice")
@@ -71,6 +79,7 @@ def otp(
     command: Annotated[
         str | None, typer.Option("--otp-command", metavar="CMD", help="Run this; its last line is the answer")
     ] = None,
+    no_sync: NoSync = False,
     as_json: Json = False,
 ) -> None:
     """Answer what an account's broker asks: typed unseen, or from standard input, a command or ORDO_OTP_<ACCOUNT>."""
@@ -84,7 +93,8 @@ def otp(
         return await operations.login_answer(account, text)
 
     state = door.operate(work)
-    _tell("login otp", [state], as_json, alone=True)
+    with _lists_after([state], no_sync):
+        _tell("login otp", [state], as_json, alone=True)
 
 
 @app.command("status", epilog="Example: ordo login status --json")
@@ -186,6 +196,28 @@ def _tell(command: str, states: Sequence[LoginState], as_json: bool, *, alone: b
     door.answer(
         command, data[0] if alone and data else data, as_json=as_json, text=lambda: _table(states), exit_code=code
     )
+
+
+@contextmanager
+def _lists_after(states: Sequence[LoginState], no_sync: bool) -> Iterator[None]:
+    """Tell how the logins went, and then fetch the lists that accounts which are live now need for their orders.
+
+    The exit code is that of the logins: a list that does not come is said, and every order would say it again.
+    """
+    try:
+        yield
+    finally:
+        names = [state.account for state in states if state.standing is Standing.LIVE]
+        if names and not no_sync and not door.remote():
+            from ordo_cli.cli.fetching import fetched
+
+            fetched(lambda desk, watch: _freshen(desk, names, watch))
+
+
+async def _freshen(desk: Desk, names: Collection[AccountId], watch: Watch) -> list[Synced]:
+    from ordo_cli.services import masters
+
+    return await masters.freshen(desk, names, watch)
 
 
 def _warn(states: Sequence[LoginState]) -> None:

@@ -18,10 +18,10 @@ VERBS: dict[str, tuple[str, ...]] = {
     "db": ("upgrade", "check", "backup", "restore", "copy-to"),
 }
 OPTIONS: dict[str, dict[str, str]] = {
-    "login otp": {"--otp-stdin": "", "--otp-command": "?", "--json": ""},
+    "login otp": {"--otp-stdin": "", "--otp-command": "?", "--no-sync": "", "--json": ""},
     "login status": {"--json": ""},
     "login out": {"--json": ""},
-    "login": {"--json": ""},
+    "login": {"--no-sync": "", "--json": ""},
     "buy": {
         "--qty": "?",
         "--to": "target",

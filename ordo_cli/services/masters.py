@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ordo_cli import log
 from ordo_cli.brokers.indexed import ENDING, name_of
 from ordo_cli.domain import market
-from ordo_cli.domain.accounts import Account, BrokerName, Target
+from ordo_cli.domain.accounts import Account, AccountId, BrokerName, Target
 from ordo_cli.domain.errors import Busy, Invalid, NoAnswer, NotFound, OrdoError, SessionNeeded, StoreFailed
 from ordo_cli.domain.legs import Problem
 from ordo_cli.domain.tokens import TokenScope
@@ -128,6 +128,19 @@ async def sync(
     lists = _by_list(desk, wanted)
     if not lists:
         raise _nothing_to_do(account, broker)
+    return await _all(desk, lists, watch, bounds)
+
+
+async def freshen(
+    desk: Desk, names: Collection[AccountId], watch: Watch = lambda progress: None, bounds: Bounds | None = None
+) -> list[Synced]:
+    """Fetch what these accounts' orders need and have not: lists that are missing, or of an earlier trading day."""
+    desk.rights.require(TokenScope.ADMIN)
+    accounts = [each for each in await desk.store.accounts.all() if each.id in names and stale(desk, each) is not None]
+    return await _all(desk, _by_list(desk, accounts), watch, bounds)
+
+
+async def _all(desk: Desk, lists: Mapping[str, list[Account]], watch: Watch, bounds: Bounds | None) -> list[Synced]:
     return list(await asyncio.gather(*(_alone(desk, name, some, watch, bounds) for name, some in lists.items())))
 
 

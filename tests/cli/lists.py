@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from ordo_cli.brokers import opening, paper
+from ordo_cli.brokers.base import BrokerSession, Challenge, ChallengeKind, Login, Tools
 from ordo_cli.brokers.masters import MasterFile, MasterSource, Row
 from ordo_cli.domain.accounts import Account, BrokerName
 from ordo_cli.domain.fanouts import Mode
@@ -25,10 +27,36 @@ def parse(file: str, lines: Iterable[str]) -> Iterator[Row]:
         yield Row(name, title, "0.05", 1, code, segment="NSE")
 
 
+class Asking:
+    """A login that takes any code for an answer."""
+
+    async def start(self, account: Account, credentials: Mapping[str, str], tools: Tools) -> Challenge:
+        return Challenge(ChallengeKind.OTP, "any code", tools.clock.now() + timedelta(minutes=5), b"")
+
+    async def answer(
+        self, account: Account, credentials: Mapping[str, str], tools: Tools, state: bytes, text: str
+    ) -> BrokerSession:
+        return BrokerSession({"token": text}, tools.clock.now() + timedelta(hours=8))
+
+    async def probe(
+        self, account: Account, credentials: Mapping[str, str], tools: Tools, session: BrokerSession
+    ) -> None: ...
+
+    async def logout(
+        self, account: Account, credentials: Mapping[str, str], tools: Tools, session: BrokerSession
+    ) -> None: ...
+
+
+def login(account: Account) -> Login | None:
+    """Accounts of the group `asked` have to log in."""
+    return Asking() if "asked" in account.groups else None
+
+
 SPEC = replace(
     paper.SPEC,
     name=BrokerName("lists"),
     mode=Mode.LIVE,
     check_account=opening.check_account,
+    login=login,
     master=MasterSource(files, parse),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from ordo_cli import brokers
 from ordo_cli.cli import complete
 from ordo_cli.domain.accounts import BrokerName
 from ordo_cli.index.build import build
-from tests.cli.conftest import Run
+from tests.cli.conftest import Answer, Run
 from tests.house.tree import ROOT
 from tests.index.rows import TODAY, few, many
 
@@ -85,6 +86,51 @@ def test_some_lists_that_come_and_some_that_do_not_end_in_six(cli: Run, folder: 
     done = cli("instrument sync --json")
     assert done.code == 6
     assert [row["problem"] is None for row in done.told] == [True, False]
+
+
+def logged_in(cli: Run, monkeypatch: pytest.MonkeyPatch, *more: str) -> Answer:
+    """Lara, whose broker asks for a code, logged in by two commands as from cron."""
+    assert cli("account add lara --broker lists --group asked").code == 0
+    assert cli("--no-input login --json").code == 4
+    monkeypatch.setattr("sys.stdin", io.StringIO("123456\n"))
+    return cli("login", "otp", "lara", "--otp-stdin", "--json", *more)
+
+
+def test_a_login_brings_the_list_that_orders_need_and_the_next_finds_it_there(
+    cli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = logged_in(cli, monkeypatch)
+    assert (done.code, done.told["session"]) == (0, "live")
+    assert f"lists done: {len(list(few())):,} instruments" in done.err
+    refused = cli("buy NSE:INFY --qty 1 --limit 1500 --to lara --yes --json")
+    assert refused.code == 0 or refused.wrong["code"] != "MASTER_STALE"
+    (folder / "lists.csv").unlink()
+    again = cli("login --json")
+    assert (again.code, again.err) == (0, "")
+
+
+def test_a_list_that_does_not_come_is_said_and_the_login_is_as_good(
+    cli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "lists.csv").unlink()
+    done = logged_in(cli, monkeypatch)
+    assert (done.code, done.told["session"]) == (0, "live")
+    assert "lists: " in done.err
+
+
+def test_a_login_that_is_told_so_leaves_the_lists_alone(
+    cli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = logged_in(cli, monkeypatch, "--no-sync")
+    assert (done.code, done.err) == (0, "")
+    assert cli("status --json").told["instrument_lists"][0]["stale"] is True
+
+
+def test_who_is_not_live_yet_has_no_list_fetched(cli: Run, folder: Path) -> None:
+    assert cli("account add lara --broker lists --group asked").code == 0
+    waiting = cli("--no-input login --json")
+    assert waiting.code == 4
+    assert "instruments" not in waiting.err
 
 
 def test_completion_offers_what_the_lists_have(homed: Path) -> None:
