@@ -202,15 +202,11 @@ async def _woken(desk: Desk) -> bool:
 
 
 async def _all(desk: Desk, diaries: Sequence[_Diary]) -> SweepReport:
-    return SweepReport(tuple(await asyncio.gather(*(_one(desk, diary) for diary in diaries))))
+    with getting_out():
+        return SweepReport(tuple(await asyncio.gather(*(_one(desk, diary) for diary in diaries))))
 
 
 async def _one(desk: Desk, diary: _Diary) -> AccountSweep:
-    with getting_out():
-        return await _swept(desk, diary)
-
-
-async def _swept(desk: Desk, diary: _Diary) -> AccountSweep:
     try:
         await _settle_wire(desk, diary)
         await _cancel(desk, diary)
