@@ -72,7 +72,7 @@ def _book_facts(booked: Row[Booked] | Problem | None) -> list[tuple[str, object]
     order = booked.row.report
     prices = [f"limit {order.limit_price}"] if order.limit_price else []
     prices += [f"trigger {order.trigger_price}"] if order.trigger_price else []
-    said = " ".join([order.state, f"{order.filled_quantity} of {order.quantity} filled", *prices])
+    said = ", ".join([order.state, f"{order.filled_quantity} of {order.quantity}", *prices])
     return [("broker's book", said), ("broker's message", order.message)]
 
 

@@ -14,6 +14,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from ordo_cli.cli.front import coloured, write_out
+from ordo_cli.domain.market import IST
 from ordo_cli.domain.moments import moment_text
 from ordo_cli.domain.money import text_of
 from ordo_cli.domain.text import clean, csv_cell
@@ -69,15 +70,15 @@ def cell(value: object) -> str:
     if isinstance(value, Decimal):
         return text_of(value)
     if isinstance(value, datetime):
-        return local_time(value)
+        return indian_time(value)
     if isinstance(value, list | tuple | set | frozenset):
         return " ".join(cell(each) for each in value)
     return cleaned(str(value))
 
 
-def local_time(moment: datetime) -> str:
-    """A moment as the reader's clock shows it, to the second."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def indian_time(moment: datetime) -> str:
+    """A moment to the second, as the clock of the exchanges shows it wherever this machine is."""
+    return moment.astimezone(IST).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, as_csv: bool = False) -> None:
@@ -85,6 +86,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     if as_csv:
         write_out(csv_text(columns, rows))
         return
+    rows = list(rows)
+    timed = {at for row in rows for at, value in enumerate(row) if isinstance(value, datetime)}
+    columns = [name.replace("_", " ") + (" (IST)" if at in timed else "") for at, name in enumerate(columns)]
     cells = [[cell(value) for value in row] for row in rows]
     if rich_wanted():
         _rich_table(title, columns, cells)
@@ -124,9 +128,13 @@ def _csv_value(value: object) -> str:
     return csv_cell(cell(value))
 
 
+def _fact(value: object) -> str:
+    return f"{cell(value)} IST" if isinstance(value, datetime) else cell(value)
+
+
 def facts(title: str, pairs: Iterable[tuple[str, object]]) -> None:
     """Print one thing as lines of name and value; empty values are left out."""
-    shown = [(name, cell(value)) for name, value in pairs if value is not None and value != ""]
+    shown = [(name, _fact(value)) for name, value in pairs if value is not None and value != ""]
     width = max((len(name) for name, _ in shown), default=0)
     bold, plain = ("\x1b[1m", "\x1b[0m") if coloured(sys.stdout) else ("", "")
     head = f"{bold}{cleaned(title)}{plain}\n" if title else ""

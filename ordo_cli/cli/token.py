@@ -109,7 +109,7 @@ def _hand_over(made: Made, as_json: bool) -> NoReturn:
     token, rights = made.token, made.token.rights
     whom = "every account" if rights.accounts is None else " ".join(map(str, rights.accounts))
     cap = "" if rights.max_value is None else f", up to {text_of(rights.max_value)} rupees a fan-out"
-    until = "for ever" if token.expires_at is None else f"until {show.local_time(token.expires_at)}"
+    until = "for ever" if token.expires_at is None else f"until {show.indian_time(token.expires_at)} IST"
     door.say(f"token {token.name} ({token.id}): {' '.join(sorted(rights.scopes))} on {whom}{cap}, {until}")
     door.say("this is the only time that it is shown; keep it where nobody else reads")
     try:

@@ -54,7 +54,8 @@ On a terminal there are tables and a live view; piped, the same columns come as 
            an error has "error": {"code", "message", "hint"} instead of "data", and the same exit code
   --csv    lists only; a cell that a spreadsheet would run as a formula starts with '
 
-Money is a string, a quantity an integer, a time UTC ISO 8601. Fields are added, never renamed.
+Money is a string, a quantity an integer, a time UTC ISO 8601; tables show times in IST, wherever the machine is.
+Fields are added, never renamed.
 Lists over several accounts carry "failures" beside "rows": an account that could not be read is named there.
 
 Nothing waits for an answer without a terminal: it fails and names the flag. --no-input forces that.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -114,7 +115,27 @@ def test_cells_of_every_kind() -> None:
         "5.00",
     ]
     assert show.csv_text(("at",), [(moment,)]) == "at\n2026-11-23T04:00:00.000Z\n"
-    assert len(show.cell(moment)) == len("2026-11-23 09:30:00")
+    assert show.cell(moment) == "2026-11-23 09:30:00"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
+def test_times_are_those_of_the_exchanges_wherever_the_machine_is_and_say_so(
+    zone: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        moment = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
+        show.table("", ("name", "used_at", "left_at"), [("x", moment, None), ("y", None, None)])
+        show.facts("", [("used", moment)])
+        said = capsys.readouterr().out.splitlines()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert "USED AT (IST)" in said[0]
+    assert "LEFT AT (IST)" not in said[0]
+    assert "2026-11-24 01:30:00" in said[1]
+    assert said[3] == "used  2026-11-24 01:30:00 IST"
 
 
 def test_facts_leave_out_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
