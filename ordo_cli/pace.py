@@ -26,13 +26,13 @@ class Paced:
         self._account, self._rates, self._clock = account, rates, clock
 
     async def turn(self) -> None:
-        """As `Pace.turn`; waits up to two seconds."""
+        """As `Pace.turn`; waits up to two seconds. Who is getting out goes on then: better one question too many than
+        an order that stays open."""
         until = self._clock.elapsed() + PATIENCE
-        while True:
-            left = await self._counted()
-            if left <= 0:
-                return
+        while (left := await self._counted()) > 0:
             if self._clock.elapsed() + left > until:
+                if is_getting_out():
+                    return
                 raise AskedTooOften(
                     f"{self._account} has asked its broker as often as that takes in a minute",
                     hint=f"again in {ceil(left)} s; cancels and ordo kill go on",
@@ -49,13 +49,17 @@ class Paced:
                 await self._clock.sleep(PAUSE)
                 continue
             except OSError as error:
-                log.get(__name__).warning("reads_not_counted", account=self._account, error=type(error).__name__)
-                return 0.0
+                return self._uncounted(type(error).__name__)
             try:
                 return self._count(file)
+            except OSError as error:  # a full disk, on which a kill works too
+                return self._uncounted(type(error).__name__)
             finally:
                 os.close(file)
-        log.get(__name__).warning("reads_not_counted", account=self._account, error="locked")
+        return self._uncounted("locked")
+
+    def _uncounted(self, why: str) -> float:
+        log.get(__name__).warning("reads_not_counted", account=self._account, error=why)
         return 0.0
 
     def _count(self, file: int) -> float:
@@ -72,9 +76,12 @@ class Paced:
         return left
 
     def _windows(self) -> list[tuple[int, float]]:
-        rates, kept = self._rates, 0 if is_getting_out() else self._rates.reads_kept_for_exits
-        found = [(rates.reads_per_second, SECOND)] if rates.reads_per_second is not None else []
-        return found + ([(rates.reads_per_minute - kept, MINUTE)] if rates.reads_per_minute is not None else [])
+        rates, found = self._rates, list[tuple[int, float]]()
+        if rates.reads_per_second is not None:
+            found.append((rates.reads_per_second, SECOND))
+        if rates.reads_per_minute is not None and not is_getting_out():
+            found.append((rates.reads_per_minute - rates.reads_kept_for_exits, MINUTE))
+        return found
 
     @staticmethod
     def _left(asked: list[float], most: int, length: float, now: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -59,16 +60,35 @@ async def test_what_a_minute_takes_is_said_at_once_with_the_time_to_come_back(tm
     await pace.turn()
 
 
-async def test_who_gets_out_has_a_share_that_nobody_else_can_use(tmp_path: Path) -> None:
+async def test_who_gets_out_finds_room_that_nobody_else_uses_and_is_never_refused(tmp_path: Path) -> None:
     clock = FakeClock()
     pace = paced(tmp_path, clock)
     await asked(pace, 4)
-    with getting_out():
-        await asked(pace, 2)
-        with pytest.raises(AskedTooOften):
-            await pace.turn()
     with pytest.raises(AskedTooOften):
         await pace.turn()
+    began = clock.elapsed()
+    with getting_out():
+        await asked(pace, 30)
+    assert clock.elapsed() - began < 30 * 1.25 / 3 + 1.25, "it waits for a second's turn, never for a minute's"
+    with pytest.raises(AskedTooOften):
+        await pace.turn()
+
+
+async def test_who_gets_out_waits_two_seconds_at_the_most(tmp_path: Path) -> None:
+    clock = FakeClock()
+    pace = paced(tmp_path, clock, rates=RateLimits(reads_per_second=1))
+    with getting_out():
+        began = clock.elapsed()
+        await asyncio.gather(*(pace.turn() for _ in range(20)))
+    assert clock.elapsed() - began <= 2.5
+
+
+async def test_a_full_disk_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    await asked(paced(tmp_path, FakeClock()), 10)
 
 
 async def test_two_who_ask_share_one_count(tmp_path: Path) -> None:

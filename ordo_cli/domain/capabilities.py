@@ -19,7 +19,7 @@ class RateLimits:
     modifications_per_order: int | None = None
     reads_per_second: int | None = None
     reads_per_minute: int | None = None
-    reads_kept_for_exits: int = 0  # of a minute's, for cancels and clean-ups
+    reads_kept_for_exits: int = 0  # of a minute's: room for cancels and clean-ups, which are never refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How often a broker may be asked, and who need not wait for that: whoever is getting out."""
+"""How often a broker may be asked, and who is never refused for that: whoever is getting out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class AskedTooOften(Unreachable):
 
 @contextmanager
 def getting_out() -> Iterator[None]:
-    """What is asked in here is asked for a cancel or a clean-up, which may use what is kept for them."""
+    """What is asked in here is asked for a cancel or a clean-up, which no count of a minute holds up."""
     before = _getting_out.set(True)
     try:
         yield

@@ -13,6 +13,7 @@ from ordo_cli.desk import Desk
 from ordo_cli.domain import checks
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.checks import Case
+from ordo_cli.domain.errors import SessionNeeded
 from ordo_cli.domain.exits import opening
 from ordo_cli.domain.limits import MarginCheck
 from ordo_cli.domain.orders import OrderIntent
@@ -65,6 +66,8 @@ async def ask(desk: Desk, account: Account, able: Capabilities, intent: OrderInt
         broker = await desk.lines.to(account)
         told = await broker.margin(intent) if able.margins else None
         return (await broker.funds()).available if told is None else told
+    except SessionNeeded:  # which the plan says of the account itself
+        return None
     except Exception as error:  # whatever it is, it is no reason to hold up this order or another
         _not_read(account, error)
         return None

@@ -14,8 +14,8 @@ another broker for the common rule). How Fyers answers from a wrong address is n
 unknown until the book shows it.
 Limits: 10 orders a second, changes and cancels counted in; 200 calls a minute of all kinds, reads too. Above that
 three times in a day, Fyers blocks the account for the rest of it. Ordo stays below, counting for all terminals and
-servers of this home: of an account 100 orders and 65 reads a minute, and 25 reads more for cancels and the kill
-switch. What other programs ask with the same app, it cannot count.
+servers of this home: of an account 100 orders and 65 reads a minute, which leaves room for cancels and the kill
+switch; these are never held up by it. What other programs ask with the same app, ordo cannot count.
 Market orders are sent as such; Fyers turns them into orders with a protection price, so that one may rest unfilled.
 Segments: shares and their derivatives at NSE and BSE. Currency and commodity can be seen and cancelled, not ordered or
 closed: whether Fyers counts units or lots there is unconfirmed. CO and BO orders are shown under names that begin with
