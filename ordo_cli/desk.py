@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,11 +78,10 @@ class Stop(asyncio.Event):
 class Lines:
     """The open line of each account, kept for as long as the desk is, or the session that it was opened with."""
 
-    def __init__(
-        self, find: FindSpec, secrets: Secrets, sessions: Sessions, tools: FindTools, stack: AsyncExitStack
-    ) -> None:
+    def __init__(self, find: FindSpec, secrets: Secrets, sessions: Sessions, tools: FindTools) -> None:
         self._find, self._secrets, self._sessions = find, secrets, sessions
-        self._tools, self._stack = tools, stack
+        self._tools = tools
+        self._lines: list[AbstractAsyncContextManager[Broker]] = []
         self._open: dict[AccountId, tuple[KeptSession | None, asyncio.Task[Broker]]] = {}
 
     async def to(self, account: Account) -> Broker:
@@ -101,6 +100,16 @@ class Lines:
             self._open[account.id] = session, line
         return line.result() if line.done() else await asyncio.shield(line)
 
+    async def __aenter__(self) -> Lines:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close them all at once: a hundred, one after the other, take a hundred turns of the loop."""
+        closing = (line.__aexit__(None, None, None) for line in self._lines)
+        for trouble in await asyncio.gather(*closing, return_exceptions=True):
+            if isinstance(trouble, BaseException):
+                log.get(__name__).warning("line_not_closed", error=type(trouble).__name__)
+
     async def credentials(self, account: Account) -> dict[str, str]:
         """What the account's broker was told at its adding, by field name."""
         spec = self._find(account.broker)
@@ -118,7 +127,10 @@ class Lines:
     async def _connect(self, account: Account, kept: KeptSession | None) -> Broker:
         session = await self._sessions.opened(kept) if kept is not None else None
         tools, credentials = replace(self.tools(account), session=session), await self.credentials(account)
-        return await self._stack.enter_async_context(self._find(account.broker).connect(account, credentials, tools))
+        line = self._find(account.broker).connect(account, credentials, tools)
+        broker = await line.__aenter__()
+        self._lines.append(line)
+        return broker
 
 
 @dataclass(frozen=True)
@@ -224,7 +236,7 @@ async def open_desk(
             return made if spec.master is None else replace(made, master=masters.of(account))
 
         sessions = Sessions(store.sessions, secrets, store.install.id, locks=locks, clock=clock, chance=chance)
-        lines = Lines(find, secrets, sessions, tools, await stack.enter_async_context(AsyncExitStack()))
+        lines = await stack.enter_async_context(Lines(find, secrets, sessions, tools))
         gate, spill = Gate(home.run, clock), Spill(home.run)
         spill.reserve()
         yield Desk(
