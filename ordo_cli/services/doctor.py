@@ -24,7 +24,7 @@ from ordo_cli.domain.values import dataclass
 from ordo_cli.home import Home, network_file_system
 from ordo_cli.machine import SystemClock, SystemDisk
 from ordo_cli.services import breaker, masters, sessions
-from ordo_cli.services.sweep import unfinished
+from ordo_cli.services.chapters import unfinished
 
 LEAST_FREE = 64 << 20  # bytes; below this, or below one percent, nothing new is sent
 TICK = 0.05  # seconds over which two clocks are compared

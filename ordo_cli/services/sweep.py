@@ -7,33 +7,28 @@ read the positions, close no more than was just read, look again. What cannot be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from ordo_cli import log
 from ordo_cli.brokers.base import Broker
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Account, AccountId
 from ordo_cli.domain.errors import OrdoError, StoreFailed
 from ordo_cli.domain.exits import Exit, protective
-from ordo_cli.domain.instruments import InstrumentId
+from ordo_cli.domain.instruments import Instrument, InstrumentId
 from ordo_cli.domain.kill import Level, Scope, covers
 from ordo_cli.domain.legs import Leg, Problem, Submission
-from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport, Product
+from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderReport, OrderState, Product
 from ordo_cli.domain.pacing import getting_out
 from ordo_cli.domain.portfolio import Position
-from ordo_cli.domain.trail import Line
 from ordo_cli.domain.values import dataclass, field
 from ordo_cli.services import cancelling, orders, reconcile, reducing, startup
+from ordo_cli.services.chapters import BEGUN, CLEAN, CUT, LEFT, Chapter
 
 ON_WIRE_S = 5.0  # how long legs on the wire get to be answered
 ROUNDS = 5
 PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0)  # seconds between a round and its look at the positions
 LOOK_S = 0.05
 UNWRITTEN_S = 0.2  # between cancels that the journal could not count
-NOTED_S = 1.0  # how long a sweep waits at its end for the journal to take down what became of it
-RECENT = 100  # rows of the audit about clean-ups that are looked through
-TYPE = "sweep"
-BEGUN, CLEAN, LEFT, CUT = "begun", "clean", "left", "cut"
 Moved = Callable[[], None]
 Held = tuple[InstrumentId, Product]
 OUT = frozenset({Submission.SENDING, Submission.UNKNOWN, Submission.DISPUTED})
@@ -97,7 +92,8 @@ class _Diary:
     kept: dict[BrokerOrderId, None] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    before: dict[Held, tuple[int, list[BrokerOrderId]]] = field(default_factory=dict)  # what was read, and its closes
+    before: dict[Held, tuple[int, dict[BrokerOrderId, str]]] = field(default_factory=dict)  # what was read; its closes
+    most: dict[Held, int] = field(default_factory=dict)  # units of one close, where a larger one was refused
     unwritten: bool = False  # the journal said no once: each further try of it could cost five seconds
     moved: Moved = lambda: None  # called at each step: whoever ends this process waits for one that moves on
 
@@ -132,7 +128,7 @@ async def sweep(
         return SweepReport(())
     accounts = [account for account in await desk.store.accounts.all() if covers(scope, account)]
     diaries = [_Diary(account, wish, moved=moved) for account in accounts]
-    chapter = _Chapter(desk, {"scope": str(scope), "level": level.name.lower()})
+    chapter = Chapter(desk, {"scope": str(scope), "level": level.name.lower()})
     if await _woken(desk):
         chapter.note(BEGUN)
     try:
@@ -148,48 +144,6 @@ async def clean(desk: Desk, accounts: Iterable[Account], wish: Wish) -> SweepRep
     """Do to each account what is wished, side by side; an error of one is that account's own."""
     await _woken(desk)
     return await _all(desk, [_Diary(account, wish) for account in accounts])
-
-
-class _Chapter:
-    """What the audit says of one clean-up. No cancel waits for its rows; a journal that says no is left alone."""
-
-    def __init__(self, desk: Desk, facts: Mapping[str, str]) -> None:
-        self._desk, self._facts = desk, facts
-        self._rows: list[asyncio.Task[None]] = []
-
-    def note(self, state: str, accounts: Sequence[object] = ()) -> None:
-        self._rows.append(asyncio.ensure_future(self._write(state, accounts)))
-
-    async def end(self, state: str, accounts: Sequence[AccountSweep]) -> None:
-        told = [_told(each) for each in accounts]
-        if state == CUT:
-            log.get(__name__).error("sweep_cut", **self._facts, accounts=told)
-        if self._rows:
-            self.note(state, told)
-            await asyncio.wait(self._rows, timeout=NOTED_S)
-
-    async def _write(self, state: str, accounts: Sequence[object]) -> None:
-        try:
-            await self._desk.store.audit.append(TYPE, {**self._facts, "state": state, "accounts": accounts})
-        except StoreFailed as error:
-            log.get(__name__).error("sweep_unwritten", **self._facts, state=state, error=error.message)
-
-
-def _told(at: AccountSweep) -> dict[str, object]:
-    return {
-        "account": str(at.account),
-        "cancelled": len(at.cancelled),
-        "closed": [f"{each.quantity} {each.instrument}" for each in at.closed],
-        "left": list(at.left),
-    }
-
-
-async def unfinished(desk: Desk) -> list[Line]:
-    """The newest row of each scope whose last clean-up was cut or never ended: that of a process that was killed."""
-    last: dict[str, Line] = {}
-    for row in await desk.store.audit.rows({"type": TYPE}, RECENT):
-        last[row.data["scope"]] = row
-    return [row for row in last.values() if row.data["state"] in (BEGUN, CUT)]
 
 
 async def _woken(desk: Desk) -> bool:
@@ -335,18 +289,24 @@ async def _close_all(desk: Desk, diary: _Diary) -> None:
 
 async def _is_old(diary: _Diary, broker: Broker, position: Position) -> bool:
     """Whether the position stands as before the last close although that has filled: positions may lag behind."""
-    quantity, closes = diary.before.get((position.instrument, position.product), (0, []))
+    held = position.instrument, position.product
+    quantity, closes = diary.before.get(held, (0, {}))
     if quantity != position.quantity:
         return False
-    return any(row.order_id in closes and row.filled_quantity > 0 for row in await broker.orders())
+    rows = [row for row in await broker.orders() if row.order_id in closes]
+    if refused := [row for row in rows if row.state is OrderState.REJECTED]:
+        diary.most[held] = min(row.quantity for row in refused) // 2
+        legs = {closes[row.order_id] for row in refused}
+        diary.closed = [closed for closed in diary.closed if closed.leg not in legs]
+    return any(row.filled_quantity > 0 for row in rows)
 
 
 async def _close_one(desk: Desk, diary: _Diary, each: Exit) -> None:
+    held = each.position.instrument, each.position.product
     broker = await desk.lines.to(diary.account)
-    instrument = await broker.instrument(each.position.instrument)
-    most = (instrument.freeze_quantity if instrument is not None else None) or each.quantity
-    left, closes = each.quantity, list[BrokerOrderId]()
-    diary.before[each.position.instrument, each.position.product] = each.position.quantity, closes
+    most = _most(await broker.instrument(each.position.instrument), each.quantity, diary.most.get(held))
+    left, closes = each.quantity, dict[BrokerOrderId, str]()
+    diary.before[held] = each.position.quantity, closes
     while left > 0:
         diary.moved()
         try:
@@ -357,10 +317,25 @@ async def _close_one(desk: Desk, diary: _Diary, each: Exit) -> None:
         if leg.submission is not Submission.ACKED:
             problem = leg.problem or Problem("failed", f"close {leg.id} is {leg.state}")
             diary.problems.append(problem)
+            if leg.submission is Submission.REJECTED:
+                diary.most[held] = leg.quantity // 2
             return
         diary.closed.append(Closed(each.position.instrument, leg.quantity, leg.id))
-        closes.append(leg.broker_order_id or BrokerOrderId(""))
+        closes[leg.broker_order_id or BrokerOrderId("")] = leg.id
         left -= leg.quantity
+
+
+def _most(instrument: Instrument | None, quantity: int, smaller: int | None) -> int:
+    """Units of one close: no more than the freeze quantity, which not every broker tells.
+
+    After a refusal it is half of what was refused, in whole lots, so that a position above a freeze quantity that
+    nobody told is closed all the same.
+    """
+    most = (instrument.freeze_quantity if instrument is not None else None) or quantity
+    if smaller is None:
+        return most
+    lot = instrument.lot if instrument is not None else 1
+    return max(min(smaller, most) // lot * lot, lot)
 
 
 async def _positions(desk: Desk, diary: _Diary) -> list[Position] | None:
