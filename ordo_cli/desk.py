@@ -90,6 +90,10 @@ class Lines:
         Raises SessionNeeded for an account that has to log in first. A session is looked up each time, as another
         process may have begun or ended one; the line of an older one stays open for those who are using it.
         """
+        return (await self.opened(account))[0]
+
+    async def opened(self, account: Account) -> tuple[Broker, KeptSession | None]:
+        """The same, and the session that the line was opened with."""
         needed = self._find(account.broker).login(account) is not None
         session = await self._sessions.row(account.id) if needed else None
         if session is None:
@@ -98,7 +102,7 @@ class Lines:
         if line is None or before != session or (line.done() and not line.cancelled() and line.exception() is not None):
             line = asyncio.ensure_future(self._connect(account, session))
             self._open[account.id] = session, line
-        return line.result() if line.done() else await asyncio.shield(line)
+        return (line.result() if line.done() else await asyncio.shield(line)), session
 
     async def __aenter__(self) -> Lines:
         return self

@@ -26,12 +26,25 @@ class Beyond(Protocol):
         ...
 
 
+class Queue(asyncio.Lock):
+    """Who is behind whom for an account in this process, and how many are.
+
+    A lock that has just been let go is free by its word, and yet belongs to whoever waits for it already.
+    """
+
+    waiting = 0
+
+    @property
+    def free(self) -> bool:
+        return not self.locked() and not self.waiting
+
+
 class Held:
     """An account's lock, given back at the end of a `with`."""
 
     __slots__ = ("_lock", "_queue")
 
-    def __init__(self, queue: asyncio.Lock, lock: int) -> None:
+    def __init__(self, queue: Queue, lock: int) -> None:
         self._queue, self._lock = queue, lock
 
     def __enter__(self) -> None:
@@ -54,7 +67,7 @@ class Locks:
         self._run = run
         self._clock = clock
         self._chance = chance
-        self._queues: dict[str, asyncio.Lock] = {}
+        self._queues: dict[str, Queue] = {}
         self._owner: Owner | None = None
         self._held = -1
         self.beyond: Beyond | None = None
@@ -111,8 +124,8 @@ class Locks:
 
     async def take(self, account_id: str) -> Held | None:
         """Be the account's one writer, at once; None where somebody would have to be waited for."""
-        queue = self._queues.setdefault(account_id, asyncio.Lock())
-        if queue.locked() or self.beyond is not None:
+        queue = self._queues.setdefault(account_id, Queue())
+        if not queue.free or self.beyond is not None:
             return None
         await queue.acquire()  # which is free, so that nothing is waited for
         try:
@@ -126,7 +139,7 @@ class Locks:
     @contextlib.asynccontextmanager
     async def account(self, account_id: str, deadline_elapsed: float) -> AsyncIterator[None]:
         """Be the account's one writer. Raises Busy when another still is at the deadline."""
-        queue = self._queues.setdefault(account_id, asyncio.Lock())
+        queue = self._queues.setdefault(account_id, Queue())
         await self._wait_turn(queue, account_id, deadline_elapsed)
         try:
             lock = await self._wait_lock(account_id, deadline_elapsed)
@@ -164,10 +177,17 @@ class Locks:
         finally:
             self.beyond.leave(account_id)
 
-    async def _wait_turn(self, queue: asyncio.Lock, account_id: str, deadline: float) -> None:
-        if not queue.locked():
+    async def _wait_turn(self, queue: Queue, account_id: str, deadline: float) -> None:
+        if queue.free:
             await queue.acquire()
             return
+        queue.waiting += 1
+        try:
+            await self._wait_behind(queue, account_id, deadline)
+        finally:
+            queue.waiting -= 1
+
+    async def _wait_behind(self, queue: Queue, account_id: str, deadline: float) -> None:
         turn = asyncio.ensure_future(queue.acquire())
         limit = asyncio.ensure_future(self._clock.sleep(max(0.0, deadline - self._clock.elapsed())))
         try:

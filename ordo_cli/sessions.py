@@ -66,14 +66,15 @@ class Sessions:
         self._seen[account] = kept
         return kept
 
-    async def ended(self, account: AccountId) -> None:
-        """The broker says that the account's session is over: nobody uses it again, here or elsewhere."""
-        kept = self._seen.pop(account, None)
-        if kept is None:
-            return
-        self._until[account] = self._clock.now()
+    async def ended(self, kept: KeptSession) -> None:
+        """The broker says that this session is over: nobody uses it again, here or elsewhere.
+
+        One that has begun since lives on: the word may be late, and was about the other.
+        """
+        if self._seen.get(kept.account) == kept:
+            self._until[kept.account] = self._clock.now()
         if not await self._rows.end(kept, "the broker says that it is over"):
-            self._until.pop(account, None)  # somebody has logged in since
+            self._until.pop(kept.account, None)  # somebody has logged in since
 
     async def _read(self) -> dict[AccountId, KeptSession]:
         """All of them, once for everybody who asks in the same turn of the loop: a fan-out asks for each leg."""

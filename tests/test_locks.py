@@ -76,6 +76,29 @@ def soon(seconds: float) -> float:
     return SystemClock().elapsed() + seconds
 
 
+async def test_a_lock_that_was_let_go_belongs_to_who_waits_and_is_not_taken_at_once(tmp_path: Path) -> None:
+    with Locks(str(tmp_path), SystemClock(), SystemChance()) as locks:
+        held = await locks.take("alice")
+        assert held is not None
+        done = asyncio.Event()
+
+        async def wait() -> None:
+            async with locks.account("alice", locks._clock.elapsed() + 100):
+                await done.wait()
+
+        waiting = asyncio.ensure_future(wait())
+        await asyncio.sleep(0.05)
+        with held:
+            pass  # the waiter has been woken, and has not run yet
+        assert await asyncio.wait_for(locks.take("alice"), 5) is None
+        with pytest.raises(Busy):
+            async with asyncio.timeout(5), locks.account("alice", locks._clock.elapsed() + 0.1):
+                pass
+        done.set()
+        await waiting
+        assert locks._queues["alice"].free
+
+
 async def test_another_process_is_alive_until_it_is_killed(locks: Locks, other: Other) -> None:
     assert locks.alive(other.owner)
     other.process.send_signal(signal.SIGSTOP)

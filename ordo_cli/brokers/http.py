@@ -271,6 +271,15 @@ class _Again(NoAnswer):
             return None
 
 
+async def after_write[R](look: Awaitable[R], done: str) -> R:
+    """What a look shows after a write that the broker took. Whatever keeps it from being seen, the write has happened:
+    raises NoAnswer and no error that says that nothing was sent, or that it was refused."""
+    try:
+        return await look
+    except OrdoError as error:
+        raise NoAnswer(f"{done}, but what the order is now could not be read: {error.message}") from error
+
+
 def _stand_in(transport: httpx.AsyncBaseTransport, address: Address) -> StandIn:
     from ordo_cli.brokers.wire.standin import StandIn  # never on the way of a real order
 

@@ -10,6 +10,7 @@ from ordo_cli.domain.instruments import Exchange
 from ordo_cli.domain.legs import Evidence, Leg, Problem, Submission
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, OrderIntent, OrderReport, OrderState
 from ordo_cli.domain.portfolio import Position, Trade
+from ordo_cli.domain.tags import is_ours
 from ordo_cli.domain.values import dataclass, replace
 
 CONFIRMED_WITHIN = timedelta(seconds=60)
@@ -95,12 +96,16 @@ def candidates(
 
 
 def by_pre_image(first: Sequence[OrderReport], second: Sequence[OrderReport]) -> Finding | None:
-    """The verdict of two looks, at least two seconds apart: the same single candidate in both is the leg's order."""
+    """The verdict of two looks, at least two seconds apart: the same single candidate in both is the leg's order.
+
+    But no row that was refused is taken for it: it may be that of another order, while this one is late and alive.
+    """
     if len(first) > 1 or len(second) > 1:
         ids = ", ".join(sorted({row.order_id for row in (*first, *second)}))
         return disputed(f"more than one order could be this leg: {ids}")
     if len(first) == 1 and len(second) == 1 and first[0].order_id == second[0].order_id:
-        return found(second[0], Evidence.BOOK_FUZZY)
+        refused = second[0].state is OrderState.REJECTED
+        return None if refused else found(second[0], Evidence.BOOK_FUZZY)
     return None
 
 
@@ -181,9 +186,12 @@ def final(
     """The verdict of the day's last books: absent when neither book nor trades nor positions leave room for the leg.
 
     `others` are orders that were there before the leg was sent, or are another leg's: alike or not, they are not it.
-    Every trade must belong to an order of the book, and the position in the instrument must be what those trades make.
+    One that is like it counts whatever tag it shows, as brokers have changed and replaced tags; one that was refused
+    whole leaves no more of the leg than its absence does. Every trade must belong to an order of the book, and the
+    position in the instrument must be what those trades make.
     """
-    alike = (row for row in book if row.tag is None and same_order(intent, leg, row))
+    strange = (row for row in book if not is_ours(row.tag) and not _refused_whole(row))
+    alike = (row for row in strange if same_order(intent, leg, row))
     if by_tag(intent, leg, book) is not None or any(row.order_id not in others for row in alike):
         return None
     if not {trade.order_id for trade in trades} <= {row.order_id for row in book}:
@@ -194,6 +202,10 @@ def final(
         return None
     message = "the day's final order book, trades and positions do not have it"
     return Finding(Submission.ABSENT, Evidence.FINAL_BOOK, problem=Problem("ABSENT", message))
+
+
+def _refused_whole(row: OrderReport) -> bool:
+    return row.state is OrderState.REJECTED and not row.filled_quantity
 
 
 def is_final(exchange: Exchange, sent_at: datetime, read_at: datetime) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Iterable
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ordo_cli.domain.errors import Invalid, NotFound, SecretsUnavailable
@@ -66,14 +67,16 @@ class Secrets:
     _place: Place | None = field(default=None, init=False, repr=False)
     _near: bool | None = field(default=None, init=False, repr=False)  # None before the place was opened
     _opening: Future[None] | None = field(default=None, init=False, repr=False)
+    _choosing: Lock = field(default_factory=Lock, init=False, repr=False)  # threads may be the first together
 
     @property
     def place(self) -> Place:
         """Where secrets are kept. Raises SecretsUnavailable when nobody has chosen yet."""
-        if self._place is None:
-            _no_core_dumps()
-            self._place = _place(self.home, self.config, self.disk, self.chance)
-        return self._place
+        with self._choosing:
+            if self._place is None:
+                _no_core_dumps()
+                self._place = _place(self.home, self.config, self.disk, self.chance)
+            return self._place
 
     async def reading(self, read: Callable[[], T]) -> T:
         """What this reads of the secrets, without holding up the loop.

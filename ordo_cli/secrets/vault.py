@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from ordo_cli.domain.errors import SecretsUnavailable
@@ -96,6 +97,7 @@ class Vault:
         self.title = f"the vault {path}"
         self._path, self._key_source, self._disk, self._chance = path, key_source, disk, chance
         self._keys: dict[bytes, bytes] = {}
+        self._deriving = Lock()
         self._read: tuple[Stamp, Contents] | None = None  # as it was read last, still sealed
 
     def create(self, name: str) -> None:
@@ -157,9 +159,10 @@ class Vault:
     def _cipher(self, contents: Contents) -> AESGCM:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # 15 ms, only for a vault
 
-        if contents.salt not in self._keys:
-            self._keys[contents.salt] = self._key_source(contents.salt)
-        return AESGCM(self._keys[contents.salt])
+        with self._deriving:  # a passphrase may come through a pipe, which can be read once
+            if contents.salt not in self._keys:
+                self._keys[contents.salt] = self._key_source(contents.salt)
+            return AESGCM(self._keys[contents.salt])
 
     def _load(self) -> Contents:
         """What the file says now. An order to many accounts reads each credential of all of them out of one file."""

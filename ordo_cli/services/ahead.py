@@ -71,10 +71,12 @@ class Ahead:
         tasks = [*self._begun.values(), *(asked.answer for asked in self.money.values())]
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        for account in tuple(self._begun):
-            self._give_back(account)
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        finally:
+            for account in tuple(self._begun):
+                self._give_back(account)
         if self._leaving:
             await asyncio.wait(self._leaving)
 

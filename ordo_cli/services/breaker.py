@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ordo_cli.desk import Desk
 
 CODE = "BREAKER_OPEN"
+EGRESS_IP = "EGRESS_IP"  # what brokers' tables call an answer that keeps this machine's address out
 WORDS = {
     Trouble.UNKNOWN: "did not say what became of two orders in a minute",
     Trouble.FAILURE: "could not be reached five times in a minute",
@@ -74,7 +75,7 @@ def trouble_of(leg: Leg) -> Trouble | None:
     code = leg.problem.code if leg.problem is not None else None
     if leg.submission is Submission.UNKNOWN:
         return Trouble.UNKNOWN
-    if leg.submission is Submission.REJECTED and code == Block.IP:
+    if leg.submission is Submission.REJECTED and code == EGRESS_IP:
         return Trouble.EGRESS
     return Trouble.FAILURE if leg.submission is Submission.BLOCKED and code == Block.UNREACHABLE else None
 

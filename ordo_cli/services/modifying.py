@@ -9,7 +9,7 @@ from ordo_cli.desk import Desk
 from ordo_cli.domain import checks, matching
 from ordo_cli.domain.accounts import Account
 from ordo_cli.domain.checks import Case
-from ordo_cli.domain.errors import LimitExceeded, NoAnswer, OrdoError, Refused, StoreFailed
+from ordo_cli.domain.errors import LimitExceeded, NoAnswer, OrdoError, Refused, StoreFailed, Unreachable
 from ordo_cli.domain.fanouts import FanOut, Mode
 from ordo_cli.domain.journal import DayUse, Wait
 from ordo_cli.domain.kill import scopes_over
@@ -47,8 +47,11 @@ async def modify(desk: Desk, leg_id: str, changes: Changes, *, confirmed: bool =
             report = await broker.modify(BrokerOrderId(leg.broker_order_id), changes, permit)
         except OrdoError as error:
             await _note(desk, {"step": error.code, "bytes": permit.bytes_sent}, ids)
+            hint = f"see what the broker made of it: ordo order show {leg.id}"
+            if isinstance(error, Unreachable) and permit.bytes_sent:  # the bytes decide, whatever an adapter calls it
+                raise NoAnswer(f"it may have been changed: {error.message}", hint=hint) from error
             if isinstance(error, NoAnswer):
-                error.hint = f"see what the broker made of it: ordo order show {leg.id}"
+                error.hint = hint
             raise
         await _note(desk, {"step": "answered", **_words(changes)}, ids)
 

@@ -36,6 +36,7 @@ from ordo_cli.domain.journal import ClaimTerms, DayLimits, Wait
 from ordo_cli.domain.kill import scopes_over
 from ordo_cli.domain.legs import MAX_ATTEMPTS, Block, Evidence, Leg, Problem, Submission
 from ordo_cli.domain.orders import OrderIntent, OrderReport
+from ordo_cli.domain.sessions import KeptSession
 from ordo_cli.domain.values import dataclass, replace
 from ordo_cli.gate import GatePermit, Stamps
 from ordo_cli.services import breaker
@@ -86,10 +87,10 @@ async def _carry(desk: Desk, errand: Errand, room: asyncio.Semaphore, watch: Wat
     leg = errand.leg
     try:
         async with turn(desk, errand.account, errand.deadline, room, errand.ahead) as book:
-            broker = await unless_stopped(desk, desk.lines.to(errand.account))
+            broker, session = await unless_stopped(desk, desk.lines.opened(errand.account))
             for tries in range(1, MAX_ATTEMPTS + 1):
                 now = errand if leg is errand.leg else replace(errand, leg=leg)
-                leg = await _attempt(desk, now, broker, watch, tries, book)
+                leg = await _attempt(desk, now, broker, watch, tries, book, session)
                 if leg.submission is not Submission.PLANNED:
                     break
             return leg
@@ -111,7 +112,15 @@ def _harmless(watch: Watch) -> Watch:
     return told
 
 
-async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch, tries: int, book: Book | None) -> Leg:
+async def _attempt(
+    desk: Desk,
+    errand: Errand,
+    broker: Broker,
+    watch: Watch,
+    tries: int,
+    book: Book | None,
+    session: KeptSession | None,
+) -> Leg:
     """One attempt: the leg comes back PLANNED only when it may be tried again. Raises what stopped it before its claim.
 
     The claim comes out of the adapter, when the connection is open and the order is ready to be written.
@@ -136,9 +145,9 @@ async def _attempt(desk: Desk, errand: Errand, broker: Broker, watch: Watch, tri
         if claimed is None:
             return await _unclaimed(desk, errand, permit, error, watch, tries)
         desk.failpoint("failed")
-        if isinstance(error, SessionExpired):  # the rest of this account waits for a person, whatever the others do
-            with suppress(StoreFailed):
-                await desk.sessions.ended(errand.account.id)
+        if isinstance(error, SessionExpired) and session is not None:
+            with suppress(StoreFailed):  # the rest of this account waits for a person, whatever the others do
+                await desk.sessions.ended(session)
         after = await _record_failure(desk, claimed, permit, error)
         if isinstance(error, Exception):
             return await _after_failure(desk, after, errand, error, watch, tries)
@@ -177,6 +186,7 @@ async def _claim(desk: Desk, errand: Errand, broker: Broker, before: Book | None
             await errand.unless(broker)
         desk.failpoint("claiming")
         before = None if errand.tagged else await standing(desk, broker, before)
+        _still_wanted(desk, errand)  # again: those looks take as long as the broker does
         terms = _terms(desk, errand, before)
         if desk.store.turns is None:
             answer = await desk.store.journal.claim(errand.leg.id, terms)

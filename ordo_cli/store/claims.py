@@ -28,7 +28,7 @@ from ordo_cli.store.rows import (
 ROLLING_SECOND = 1.25  # a second, and the quarter by which one first byte may come later than another after its claim
 ROLLING_MINUTE = 60.25
 ROLLING_HOUR = 3600.25
-TURN = 0.05  # seconds until a tagless leg looks again whether the one before it has its answer
+TURN = 2.0  # seconds until a tagless leg looks again: its account has one writer, so what it is behind is unknown
 
 
 def claiming(leg_id: LegId, terms: ClaimTerms, origin: Origin) -> Body[Leg | Wait]:

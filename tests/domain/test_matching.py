@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from ordo_cli.domain.accounts import AccountId, BrokerName
 from ordo_cli.domain.legs import Evidence, FanOutId, Leg, LegId, Submission
 from ordo_cli.domain.orders import BrokerOrderId, OrderReport, OrderState, OrderType, Product, Side, Tag, Validity
 from ordo_cli.domain.portfolio import Position, Trade
+from ordo_cli.domain.tags import tag_of
 from tests.fakes import INFY, MONDAY_NOON, buy
 
 TAG = Tag("O00000000000000A")
@@ -196,7 +197,7 @@ def position(quantity: int) -> Position:
 
 
 def test_absent_needs_the_final_book_the_trades_and_the_positions_to_agree() -> None:
-    other = row("9", tag=Tag("Oother"))
+    other = row("9", tag=tag_of(b"key", LegId("another-1")))
     assert matching.final(UNKNOWN, INTENT, [row()], [], []) is None
     assert matching.final(UNKNOWN, INTENT, [row("9", tag=None)], [], []) is None
     assert matching.final(UNKNOWN, INTENT, [], [trade()], [position(10)]) is None
@@ -204,6 +205,30 @@ def test_absent_needs_the_final_book_the_trades_and_the_positions_to_agree() -> 
     finding = matching.final(UNKNOWN, INTENT, [other], [trade()], [position(10)])
     assert finding is not None
     assert matching.settle(UNKNOWN, finding).submission is Submission.ABSENT
+
+
+@pytest.mark.parametrize("mangle", [str.lower, lambda tag: tag[:8], lambda tag: "KITE_APP", lambda tag: "1:" + tag])
+def test_an_order_whose_tag_was_changed_on_the_way_is_never_called_absent(mangle: Callable[[str], str]) -> None:
+    filled = row("9", tag=Tag(mangle(UNKNOWN.tag)), state=OrderState.FILLED, filled_quantity=10)
+    assert matching.final(UNKNOWN, INTENT, [filled], [trade()], [position(10)]) is None
+
+
+def test_an_order_that_was_refused_whole_is_no_order_by_the_final_book() -> None:
+    refused = row("9", tag=None, state=OrderState.REJECTED)
+    finding = matching.final(UNKNOWN, INTENT, [refused], [], [])
+    assert finding is not None
+    assert finding.submission is Submission.ABSENT
+    partly = row("9", tag=None, state=OrderState.REJECTED, filled_quantity=3)
+    assert matching.final(UNKNOWN, INTENT, [partly], [], []) is None
+
+
+def test_a_refused_order_is_never_taken_for_one_without_a_tag_which_may_be_late_and_alive() -> None:
+    refused = row("1", tag=None, state=OrderState.REJECTED)
+    assert matching.by_pre_image([refused], [refused]) is None
+    late = row("2", tag=None)
+    both = matching.by_pre_image([refused], [refused, late])
+    assert both is not None
+    assert both.submission is Submission.DISPUTED
 
 
 def test_an_alike_order_without_a_tag_leaves_room_for_the_leg_unless_it_is_certainly_another() -> None:

@@ -115,7 +115,7 @@ async def test_after_a_minute_one_read_decides_and_not_an_order(desk: Desk, add:
 
 async def test_an_address_that_is_not_let_in_stops_at_once_and_says_so(desk: Desk, add: Add) -> None:
     alice = await add("alice")
-    alice.script.append(refusing("IP"))
+    alice.script.append(refusing("EGRESS_IP"))
     await place(desk, 1500)
     said = await refusal(desk)
     assert said.reason == "IP"

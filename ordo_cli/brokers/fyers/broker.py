@@ -17,7 +17,7 @@ from ordo_cli.brokers.base import Broker, Permit, Tools
 from ordo_cli.brokers.fyers import decode, encode
 from ordo_cli.brokers.fyers.codes import TYPES, tag_asked
 from ordo_cli.brokers.fyers.told import CANCELLED, CHANGED, done, order_number, telling
-from ordo_cli.brokers.http import Http
+from ordo_cli.brokers.http import Http, after_write
 from ordo_cli.brokers.masters import Listing, Master
 from ordo_cli.brokers.opening import line_of
 from ordo_cli.brokers.wire import Ungated
@@ -92,7 +92,7 @@ class FyersBroker:
     async def cancel(self, order_id: BrokerOrderId) -> OrderReport:
         answer = await self._writing.write("DELETE", ONE_ORDER, permit=Ungated(), json={"id": order_id})
         done(answer, CANCELLED, order_id)
-        return await self.order(order_id)
+        return await after_write(self.order(order_id), "the cancel was taken")
 
     async def orders(self) -> Sequence[OrderReport]:
         return [decode.order(row, self._master) for row in await self._book()]

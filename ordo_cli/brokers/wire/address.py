@@ -68,6 +68,8 @@ class Address:
         if not path.startswith("/") or not path.isprintable():
             raise httpx.LocalProtocolError(f"{path!r} is not a path of {self.host}")
         place, mark, query = path.partition("?")
+        if any(step.lower().replace("%2e", ".") in (".", "..") for step in place.split("/")):
+            raise httpx.LocalProtocolError(f"{path!r} may mean another path at {self.host}")
         asked = [query] if mark else []
         asked += [urlencode(params)] if params else []
         return quote(self.path + place, safe=_KEPT) + ("?" + "&".join(asked) if asked else "")

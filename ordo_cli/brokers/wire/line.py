@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
+from collections.abc import Callable
 from math import inf
 from typing import cast
 
@@ -130,8 +131,9 @@ class Line(asyncio.Protocol):
             return
         try:
             self._exchange.feed(data)
-        except httpx.TransportError as error:
-            self._fail(error)
+        except Exception as error:  # httpx's, or that it cannot be imported
+            broken = error
+            self._fail(lambda: broken)
         else:
             if self._exchange.whole:
                 self._done.set_result(None)
@@ -141,13 +143,18 @@ class Line(asyncio.Protocol):
         if self._done is None or self._done.done():  # nobody waits for an answer
             return
         if error is not None:
-            self._fail(httpx.ReadError(f"the connection broke: {error}"))
+            self._fail(lambda: httpx.ReadError(f"the connection broke: {error}"))
             return
         self._hear(b"")  # the end of the connection is the end of a body without a length
-        self._fail(httpx.RemoteProtocolError("the connection was closed before the answer was whole"))
+        self._fail(lambda: httpx.RemoteProtocolError("the connection was closed before the answer was whole"))
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, make: Callable[[], Exception]) -> None:
+        """End the waiting, whatever else goes wrong: httpx is imported by the first who needs it, and may not be."""
         if self._done is not None and not self._done.done():
+            try:
+                error = make()
+            except Exception as trouble:
+                error = trouble
             self._done.set_exception(error)
             self._done.exception()  # taken note of: whoever waited may have been cancelled
 
@@ -157,11 +164,11 @@ class Line(asyncio.Protocol):
         whole, write = self._asked_at + self._waits.whole, self._asked_at + self._waits.write
         read = self._heard_at + self._waits.read
         if now >= whole:
-            self._fail(httpx.ReadTimeout("no whole answer in time"))
+            self._fail(lambda: httpx.ReadTimeout("no whole answer in time"))
         elif now >= write and self._unsent():
-            self._fail(httpx.WriteTimeout("the server did not take the request in time"))
+            self._fail(lambda: httpx.WriteTimeout("the server did not take the request in time"))
         elif now >= read and not self._unsent():
-            self._fail(httpx.ReadTimeout("no answer in time"))
+            self._fail(lambda: httpx.ReadTimeout("no answer in time"))
         else:
             wake = min((limit for limit in (whole, write, read) if limit > now), default=inf)
             self._timer = self._loop.call_at(wake, self._look_at_the_clock) if wake < inf else None

@@ -14,7 +14,7 @@ from itertools import batched
 from urllib.parse import urlencode
 
 from ordo_cli.brokers.base import Broker, Permit, Tools
-from ordo_cli.brokers.http import Http
+from ordo_cli.brokers.http import Http, after_write
 from ordo_cli.brokers.wire import Ungated
 from ordo_cli.brokers.zerodha import decode, encode
 from ordo_cli.brokers.zerodha.envelope import authorization, data_of, line_to, order_id_of
@@ -88,7 +88,7 @@ class ZerodhaBroker:
         if seen.parent is not None:
             form["parent_order_id"] = seen.parent
         order_id_of(await self._http.write("PUT", path, form=form, permit=permit), order_id)
-        return await self._order(order_id)
+        return await after_write(self._order(order_id), "the change was taken")
 
     async def cancel(self, order_id: BrokerOrderId) -> OrderReport:
         """Ask for it, unless the book shows that the order has ended; a book without the order is a definite no."""
@@ -101,7 +101,7 @@ class ZerodhaBroker:
         params = None if seen.parent is None else {"parent_order_id": seen.parent}
         path = f"/orders/{seen.variety}/{order_id}"
         order_id_of(await self._http.write("DELETE", path, params=params, permit=Ungated()), order_id)
-        return await self._order(order_id)
+        return await after_write(self._order(order_id), "the cancel was taken")
 
     async def orders(self) -> Sequence[OrderReport]:
         return [self._reported(row) for row in rows(data_of(await self._http.get("/orders")), "the order book")]

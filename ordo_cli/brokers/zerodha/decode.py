@@ -147,14 +147,13 @@ def side(row: Row) -> Side:
 
 
 def tag_of(row: Row) -> Tag | None:
-    """Our tag as the book carries it: in `tag`, or where that is empty among `tags`, to which the broker may add words
-    of its own (MOCK orders.json, GO, confirmed)."""
-    tag = words(row, "tag")
-    if tag is not None:
-        return Tag(tag.strip())
-    several = row.get("tags")
-    found = [each for each in several if isinstance(each, str) and is_ours(each)] if isinstance(several, list) else []
-    return Tag(found[0]) if found else None
+    """Our tag as the book carries it: in `tag`, or among `tags`, to which the broker may add words of its own (MOCK
+    orders.json, GO, confirmed). One of ours counts before any other word."""
+    tag, several = words(row, "tag"), row.get("tags")
+    told = [tag.strip()] if tag is not None else []
+    told += [each for each in several if isinstance(each, str)] if isinstance(several, list) else []
+    ours = [each for each in told if is_ours(each)]
+    return Tag(ours[0]) if ours else Tag(told[0]) if tag is not None else None
 
 
 def _best(depth: object, name: str) -> Decimal | None:

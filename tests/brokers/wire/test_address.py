@@ -8,7 +8,7 @@ import sys
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ordo_cli.brokers.wire import Address
@@ -74,12 +74,19 @@ def test_a_password_in_an_address_is_not_shown() -> None:
     params=st.dictionaries(st.text("abcDEF_%+ &=", min_size=1), st.text(max_size=20), max_size=3),
 )
 def test_what_is_asked_is_written_as_httpx_writes_it(path: str, params: dict[str, str]) -> None:
+    assume(not {".", ".."} & set(path.split("/")))
     address = Address.of("https://api.broker.example/base")
     written = address.target("/" + path, params)
     assert set(written) <= set(string.printable) - set(string.whitespace)
     theirs = httpx.Request("GET", "https://api.broker.example/base" + httpx.URL(path="/x").path, params=params).url
     assert written.partition("?")[2] == theirs.query.decode()
     assert httpx.URL("https://api.broker.example" + written).path == "/base/" + path
+
+
+@pytest.mark.parametrize("path", ["/.", "/..", "/orders/../admin", "/orders/.", "/orders/%2e%2E/x", "/a/.%2e"])
+def test_a_step_that_servers_take_for_another_place_is_refused(path: str) -> None:
+    with pytest.raises(httpx.LocalProtocolError):
+        Address.of("https://api.broker.example").target(path)
 
 
 def test_a_query_and_its_parameters_are_put_together() -> None:

@@ -20,7 +20,7 @@ from ordo_cli import log
 from ordo_cli.brokers import spec
 from ordo_cli.brokers.base import Broker, Tools
 from ordo_cli.domain.accounts import Account
-from ordo_cli.domain.errors import Invalid, OrdoError, Refused, Rejected
+from ordo_cli.domain.errors import Invalid, NoAnswer, OrdoError, Refused, Rejected
 from ordo_cli.domain.fanouts import Mode
 from ordo_cli.domain.instruments import parse_instrument
 from ordo_cli.domain.orders import Changes, OrderIntent, OrderState, OrderType, Product, Side, Tag
@@ -321,3 +321,27 @@ async def test_no_secret_is_in_an_error_a_repr_or_the_log(tmp_path: Path, caplog
     assert "status_not_known" in written, "the log was on"
     everything = " ".join(said_of_it) + written + caplog.text + json.dumps(spec("zerodha").notes)
     assert [secret for secret in SECRETS if secret in everything] == []
+
+
+@pytest.mark.parametrize("trouble", ["unreachable", "session over"])
+async def test_what_was_taken_is_never_said_to_be_not_sent_or_refused_when_the_look_after_it_fails(
+    trouble: str,
+) -> None:
+    kite, written = Kite(FakeClock()), False
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal written
+        if written and request.method == "GET":
+            if trouble == "unreachable":
+                raise httpx.ConnectError("refused")
+            return said(recorded("token_exception"), 403)
+        written = written or request.method in {"PUT", "DELETE"}
+        return kite.answer(request)
+
+    async with line(tools(httpx.MockTransport(answer), clock=kite.clock)) as broker:
+        placed = await broker.place(replace(buy(10), limit_price=Decimal(1400)), TAG, Leave())
+        with pytest.raises(NoAnswer, match="the change was taken"):
+            await broker.modify(placed.order_id, Changes(quantity=77), Leave())
+        written = False
+        with pytest.raises(NoAnswer, match="the cancel was taken"):
+            await broker.cancel(placed.order_id)
