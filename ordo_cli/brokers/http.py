@@ -183,7 +183,8 @@ class Http:
 
     def _judged(self, reply: Reply) -> Any:
         status = reply.status
-        if not 200 <= status < 300 and not 400 <= status < 500:
+        # 408 speaks of a wait, and not of what was waited for.
+        if status == 408 or (not 200 <= status < 300 and not 400 <= status < 500):
             self._unclear(reply, f"answered with status {status}")
         try:
             body = decode_json(reply.body)

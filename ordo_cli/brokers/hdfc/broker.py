@@ -8,7 +8,7 @@ baskets, no cancel-all, no margins and no quotes with the figures that ordo's ne
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ from ordo_cli.brokers.hdfc.decode import decode_funds, decode_holding, decode_or
 from ordo_cli.brokers.hdfc.encode import encode_changes, encode_order
 from ordo_cli.brokers.hdfc.line import NOT_FOUND, Unlisted, credential, data_of, id_of, open_line, path_of, rows_of
 from ordo_cli.brokers.hdfc.securities import UNREAD
-from ordo_cli.brokers.http import Http
+from ordo_cli.brokers.http import Http, after_write
 from ordo_cli.brokers.masters import Listing, Master
 from ordo_cli.brokers.wire import Ungated
 from ordo_cli.domain.accounts import Account
@@ -28,18 +28,19 @@ from ordo_cli.domain.errors import NoAnswer, OrdoError, Refused, Rejected, Sessi
 from ordo_cli.domain.instruments import Instrument, InstrumentId
 from ordo_cli.domain.orders import FINAL, BrokerOrderId, Changes, OrderIntent, OrderReport, OrderState, Tag
 from ordo_cli.domain.portfolio import Funds, Holding, Margin, Position, Quote, Trade
+from ordo_cli.domain.seams import Clock
 
 ACCESS_TOKEN = "access_token"  # noqa: S105  (the name under which a session keeps it)
+LOOKS = (0.0, 0.5, 1.0)  # seconds before each look at the book for the number that a changed order goes by
 
 
 class HdfcBroker:
-    def __init__(self, http: Http, api_key: str, master: Master) -> None:
-        self._http = http
+    def __init__(self, http: Http, api_key: str, master: Master, clock: Clock) -> None:
+        self._http, self._clock = http, clock
         self._key = {"api_key": api_key}
         self._master = master
-        self._aliases: dict[BrokerOrderId, BrokerOrderId] = (
-            {}
-        )  # what a change made of an id, as long as this line lives
+        # What a change made of an id, as long as this line lives.
+        self._aliases: dict[BrokerOrderId, BrokerOrderId] = {}
 
     async def place(self, intent: OrderIntent, tag: Tag, permit: Permit) -> OrderReport:
         """Raises Refused with MASTER_MISSING or INSTRUMENT_UNKNOWN before anything is sent: no id is guessed."""
@@ -75,7 +76,7 @@ class HdfcBroker:
             answer = await self._http.write("PUT", path, permit=permit, json=body, params=self._key)
         except Unlisted as error:
             raise await self._explained(wanted, error) from None
-        return await self._changed(wanted, id_of(answer, "a change"))
+        return await self._changed(wanted, id_of(answer, "a change"), changes)
 
     async def cancel(self, order_id: BrokerOrderId) -> OrderReport:
         """Raises Rejected for an order that a 404 and then the whole book say is not there."""
@@ -86,7 +87,7 @@ class HdfcBroker:
         except Unlisted as error:
             return await self._ended(wanted, error)
         id_of(answer, "a cancel")
-        return (await _after_a_write(self._one(wanted)))[1]
+        return (await after_write(self._one(wanted), "HDFC took the cancel"))[1]
 
     async def orders(self) -> Sequence[OrderReport]:
         return [decode_order(row, self._master) for row in await self._book()]
@@ -180,18 +181,27 @@ class HdfcBroker:
             raise Rejected(f"HDFC knows no order {order_id}", code="ORDER_UNKNOWN") from None
         raise error from None
 
-    async def _changed(self, asked: BrokerOrderId, named: BrokerOrderId) -> OrderReport:
-        """The order as the book shows it after a change, whichever number it now goes by."""
-        book = {row.order_id: row for row in await _after_a_write(self.orders())}
-        before, after = book.get(asked), book.get(named)
-        if named != asked and after is not None and (before is None or before.state in FINAL):
-            self._aliases[asked] = named
-            self._aliases.pop(named, None)
-            log.get(__name__).warning("order_renumbered", before=asked, after=named)
-            return after
+    async def _changed(self, asked: BrokerOrderId, named: BrokerOrderId, changes: Changes) -> OrderReport:
+        """The order as the book shows it after a change, whichever number it now goes by.
+
+        The documentation's sample answers with another number. The book alone says whether the order has it, and may
+        lag: the old row, unchanged, proves nothing then.
+        """
+        before: OrderReport | None = None
+        for pause in LOOKS:
+            await self._clock.sleep(pause)
+            book = {row.order_id: row for row in await after_write(self.orders(), "HDFC took the change")}
+            before, after = book.get(asked), book.get(named)
+            if named != asked and after is not None and (before is None or before.state in FINAL):
+                self._aliases[asked] = named
+                self._aliases.pop(named, None)
+                log.get(__name__).warning("order_renumbered", before=asked, after=named)
+                return after
+            if before is not None and (named == asked or _shows(before, changes)):
+                return before
         if before is None:
             raise NoAnswer(f"HDFC took the change of order {asked}, and its book does not show the order")
-        return before
+        raise NoAnswer(f"HDFC answered the change of order {asked} with number {named}, which its book does not show")
 
     def _now(self, order_id: BrokerOrderId) -> BrokerOrderId:
         """The number that an order goes by now."""
@@ -210,16 +220,11 @@ class HdfcBroker:
         return listing
 
 
-async def _after_a_write[T](read: Awaitable[T]) -> T:
-    """A look at what a write came to. That has left, so whatever keeps us from looking is NoAnswer and no refusal."""
-    try:
-        return await read
-    except NoAnswer:
-        raise
-    except OrdoError as error:
-        raise NoAnswer(
-            f"HDFC took it, and what came of it could not be read: {error.message}", hint=error.hint
-        ) from None
+def _shows(row: OrderReport, changes: Changes) -> bool:
+    """Whether the order is as it was to be."""
+    wanted = (changes.quantity, changes.limit_price, changes.trigger_price)
+    shown = (row.quantity, row.limit_price, row.trigger_price)
+    return all(wish is None or wish == there for wish, there in zip(wanted, shown, strict=True))
 
 
 @asynccontextmanager
@@ -230,4 +235,4 @@ async def connect(account: Account, credentials: Mapping[str, str], tools: Tools
         raise SessionNeeded(f"{account.id} is not logged in", hint=f"ordo login {account.id}")
     api_key = credential(account, credentials, "api_key")
     async with open_line(account, tools, [*credentials.values(), token], token) as http:
-        yield HdfcBroker(http, api_key, tools.master)
+        yield HdfcBroker(http, api_key, tools.master, tools.clock)

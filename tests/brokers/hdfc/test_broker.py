@@ -37,7 +37,8 @@ def hdfc() -> FakeHdfc:
 
 @asynccontextmanager
 async def line(broker: Any, known: Master | None = None) -> AsyncIterator[Broker]:
-    async with spec("hdfc").connect(account(), CREDENTIALS, tools(httpx.MockTransport(broker), known=known)) as opened:
+    held = tools(httpx.MockTransport(broker), known=known, clock=getattr(broker, "clock", None))
+    async with spec("hdfc").connect(account(), CREDENTIALS, held) as opened:
         yield opened
 
 
@@ -217,6 +218,24 @@ async def test_an_answer_with_another_number_that_the_book_does_not_have_changes
     async with line(sloppy) as broker:
         id = await place(broker)
         assert (await broker.modify(id, Changes(quantity=12), Leave())).order_id == id
+
+
+async def test_a_change_that_gave_another_number_is_followed_once_the_book_has_it(hdfc: FakeHdfc) -> None:
+    async with line(hdfc) as broker:
+        id = await place(broker)
+        await hdfc.clock.sleep(10)
+        hdfc.renumbers, hdfc.lagging = True, 1.2
+        report = await broker.modify(id, Changes(quantity=12), Leave())
+        assert (report.order_id != id, report.quantity) == (True, 12)
+
+
+async def test_a_change_that_gave_a_number_which_the_book_does_not_show_is_in_doubt(hdfc: FakeHdfc) -> None:
+    async with line(hdfc) as broker:
+        id = await place(broker)
+        await hdfc.clock.sleep(100)
+        hdfc.renumbers, hdfc.lagging = True, 60.0
+        with pytest.raises(NoAnswer, match=f"the change of order {id} with number"):
+            await broker.modify(id, Changes(quantity=12), Leave())
 
 
 @pytest.mark.parametrize(
