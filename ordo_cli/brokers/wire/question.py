@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from ordo_cli.brokers.base import Permit
 from ordo_cli.brokers.later import httpx
-from ordo_cli.domain.values import dataclass
+from ordo_cli.domain.values import dataclass, field
 
 Pair = tuple[bytes, bytes]
 
@@ -29,9 +29,9 @@ class Question:
     """One request: what, and the leave to write it. The host and the length are among the headers."""
 
     method: str
-    target: bytes  # path and query as they are written
-    headers: list[Pair]
-    body: bytes
+    target: bytes = field(repr=False)  # path and query as they are written; like the rest, it may hold a secret
+    headers: list[Pair] = field(repr=False)
+    body: bytes = field(repr=False)
     permit: Permit
     timeouts: Timeouts
 
@@ -46,8 +46,8 @@ class Reply:
     """An answer as it came: header names in lower case, the body joined and unpacked."""
 
     status: int
-    headers: list[Pair]
-    body: bytes
+    headers: list[Pair] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 class Ungated:

@@ -152,8 +152,12 @@ class WireTransport:
     async def _idle_line(self) -> Line | None:
         while self._idle:
             line = self._idle.pop()
-            if await line.usable():
-                return line
+            try:
+                if await line.usable():
+                    return line
+            except BaseException:  # cancelled while it was looked at, and nobody has it any more
+                line.abort()
+                raise
             line.abort()
         return None
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ordo_cli.brokers.http import READ_ATTEMPTS, Answer, Http, decode_json, encode_json
-from ordo_cli.brokers.wire import Ungated
+from ordo_cli.brokers.wire import Question, Reply, Timeouts, Ungated
 from ordo_cli.domain.errors import NoAnswer, OrdoError, Rejected, SessionExpired, Unreachable
 from tests.brokers.wire.fakes import Leave, http_over
 
@@ -242,3 +242,11 @@ def test_json_is_read_without_floats() -> None:
     value: Any = decode_json(b'{"a":0.1,"b":1e2,"c":3}')
     assert value == {"a": Decimal("0.1"), "b": Decimal("1e2"), "c": 3}
     assert not any(isinstance(item, float) for item in value.values())
+
+
+def test_neither_a_question_nor_an_answer_shows_what_may_be_secret() -> None:
+    secret = b"secret-of-alice"
+    pairs = [(b"Authorization", secret)]
+    question = Question("GET", b"/login?token=" + secret, pairs, secret, Ungated(), Timeouts())
+    shown = repr(question) + repr(Reply(200, pairs, secret))
+    assert "secret" not in shown

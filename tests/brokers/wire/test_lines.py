@@ -309,3 +309,20 @@ async def test_a_head_question_has_an_answer_without_a_body() -> None:
     async with serving(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")) as server:
         response = await raw(server, httpx.Request("HEAD", f"{server.url}/"))
         assert response.content == b""
+
+
+async def test_a_line_that_was_looked_at_when_its_leg_was_cancelled_is_closed(carriage: Carriage) -> None:
+    async with serving(every_question, carriage.server) as server, http_to(server, carriage.client) as http:
+        await http.warm()
+        transport = http._wire
+        assert isinstance(transport, WireTransport)
+        (line,) = transport._idle
+
+        async def cancelled() -> bool:
+            raise asyncio.CancelledError
+
+        line.usable = cancelled  # type: ignore[method-assign]
+        with pytest.raises(asyncio.CancelledError):
+            await http.get("/book")
+        assert line.gone
+        assert await http.get("/book") is not None
