@@ -51,6 +51,8 @@ PRICES = {row[0]: row[3] for row in EQUITIES if 100 <= row[3] <= 5000}
 NOT_THERE = {Submission.BLOCKED, Submission.REJECTED, Submission.ABSENT}
 DOUBT = {Submission.UNKNOWN, Submission.SENDING, Submission.DISPUTED}
 
+TAGLESS = frozenset({"hdfc", "mstock"})
+
 
 @dataclass
 class Found:
@@ -195,7 +197,10 @@ class Day:
         self.clock.skip(600)
         await self._all_read()
         for leg in [leg for leg in await self._legs() if leg.submission is Submission.UNKNOWN]:
-            if exchange.of(leg):
+            there = exchange.of(leg)
+            if leg.broker in TAGLESS:  # before the final book no refused order is taken for one without a tag
+                there = [order for order in there if order.outcome != "rejected"]
+            if there:
                 self.found.unknown.append(f"{leg.account} {leg.id} in the session")
         self.clock.skip((MORNING - self.clock.now()).total_seconds() + CLOSED)
         await self._all_read()
