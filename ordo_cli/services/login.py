@@ -53,14 +53,14 @@ async def start(desk: Desk, targets: Iterable[Target] = EVERYTHING) -> list[Logi
 
 async def begin(desk: Desk, name: str) -> LoginState:
     """The same for one account, whose trouble is raised."""
-    (account,) = await _allowed(desk, (Target(name),))
+    account = await _named(desk, name)
     login = desk.spec(account).login(account)
     return standing_of(desk, account, None) if login is None else await _started(desk, account, login)
 
 
 async def end(desk: Desk, name: str) -> LoginState:
     """End the session of one account as `out` does."""
-    (account,) = await _allowed(desk, (Target(name),))
+    account = await _named(desk, name)
     login = desk.spec(account).login(account)
     return standing_of(desk, account, None) if login is None else await _ended(desk, account, login)
 
@@ -108,11 +108,17 @@ async def _allowed(desk: Desk, targets: Iterable[Target]) -> list[Account]:
     return await covered.seen(desk, targets)
 
 
-async def _one(desk: Desk, name: str) -> tuple[Account, Login]:
-    """An account that logs in. Raises Invalid for one that needs not."""
+async def _named(desk: Desk, name: str) -> Account:
+    """The one account of this name: `all` and groups are none. Raises NotFound."""
     desk.rights.require(TokenScope.TRADE)
     account = await desk.store.accounts.get(AccountId(name))
     desk.rights.require_accounts([account])
+    return account
+
+
+async def _one(desk: Desk, name: str) -> tuple[Account, Login]:
+    """An account that logs in. Raises Invalid for one that needs not."""
+    account = await _named(desk, name)
     login = desk.spec(account).login(account)
     if login is None:
         raise Invalid(f"{account.id} needs no login", code="no_login")

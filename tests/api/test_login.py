@@ -124,3 +124,10 @@ async def test_what_one_server_was_asked_another_answers(home: Home, desk: Desk)
         client.delete(second + SESSION)
         refused = client.post(f"{first}/api/v1/orders", json=order, headers={"Idempotency-Key": "after-logout"})
         assert (refused.status_code, refused.json()["code"]) == (409, "session_needed")
+
+
+@pytest.mark.parametrize(("method", "route"), [("POST", "login"), ("DELETE", "session"), ("POST", "login/answer")])
+async def test_the_word_for_all_accounts_is_no_account(client: httpx.AsyncClient, method: str, route: str) -> None:
+    body = {"answer": "123456"} if route == "login/answer" else None
+    answer = await client.request(method, f"/api/v1/accounts/all/{route}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
