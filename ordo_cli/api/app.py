@@ -27,6 +27,7 @@ from ordo_cli.api import (
 from ordo_cli.api.flights import Flights
 from ordo_cli.api.guard import Door, Guard
 from ordo_cli.api.limits import Limits
+from ordo_cli.api.lists import Lists
 from ordo_cli.api.pressing import Pressers
 from ordo_cli.api.quick import Application, Quick
 from ordo_cli.api.settings import PREFIX, Settings
@@ -68,7 +69,7 @@ def make_app(desk: Desk, settings: Settings, counted: metrics.Counted | None = N
     )
     app.state.desk, app.state.settings, app.state.flights = desk, settings, Flights()
     app.state.limits = Limits(desk, settings.rate)
-    app.state.pressers = Pressers(desk)
+    app.state.pressers, app.state.lists = Pressers(desk), Lists(desk)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
@@ -95,6 +96,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.desk.stopping.set()
         await app.state.flights.land(LANDING)
         standing_by.cancel()
+        await app.state.lists.close()
         await pressers.close()
 
 

@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from ordo_cli.api.flights import Flights
 from ordo_cli.api.guard import KILL
+from ordo_cli.api.lists import Lists
 from ordo_cli.api.problems import Stopping, Unauthenticated
 from ordo_cli.desk import Desk
 from ordo_cli.services import tokens
@@ -44,6 +45,12 @@ async def flights_of(request: Request) -> Flights:
     return found
 
 
+async def lists_of(request: Request) -> Lists:
+    """What this server fetches by itself."""
+    found: Lists = request.app.state.lists
+    return found
+
+
 async def opened(request: Request) -> None:
     """Raises Stopping once this server has been asked to end: what is new goes elsewhere."""
     require_open(request.app.state)
@@ -57,4 +64,5 @@ def require_open(app: State) -> None:
 
 DeskDep = Annotated[Desk, Depends(desk_of)]
 FlightsDep = Annotated[Flights, Depends(flights_of)]
+ListsDep = Annotated[Lists, Depends(lists_of)]
 WhileOpen = Depends(opened)

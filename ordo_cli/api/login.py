@@ -9,7 +9,8 @@ from fastapi import APIRouter, Path, Response
 from ordo_cli import schemas
 from ordo_cli.api import problems
 from ordo_cli.api.answers import answer
-from ordo_cli.api.auth import DeskDep, FlightsDep, WhileOpen
+from ordo_cli.api.auth import DeskDep, FlightsDep, ListsDep, WhileOpen
+from ordo_cli.api.lists import Lists
 from ordo_cli.api.words import TargetsQuery, targets_of
 from ordo_cli.domain.sessions import LoginState, Standing
 from ordo_cli.schemas.requests import NAME, Answer
@@ -35,9 +36,12 @@ async def logins(desk: DeskDep, targets: TargetsQuery) -> Response:
     dependencies=[WhileOpen],
     responses={**WAITING, **problems.documented(404, 409, 502, 504)},
 )
-async def begin(account: AccountPath, desk: DeskDep, flights: FlightsDep) -> Response:
-    """Log the account in, unless it is live. A challenge that still waits is handed out again."""
-    return _told(await flights.finish(login.begin(desk, account)))
+async def begin(account: AccountPath, desk: DeskDep, flights: FlightsDep, lists: ListsDep) -> Response:
+    """Log the account in, unless it is live. A challenge that still waits is handed out again.
+
+    Once it is live, its broker's list of instruments is fetched if it is not of the day: orders need it.
+    """
+    return _told(await flights.finish(login.begin(desk, account)), lists)
 
 
 @router.post(
@@ -46,9 +50,9 @@ async def begin(account: AccountPath, desk: DeskDep, flights: FlightsDep) -> Res
     dependencies=[WhileOpen],
     responses={**WAITING, **problems.documented(404, 409, 502, 504)},
 )
-async def reply(account: AccountPath, given: Answer, desk: DeskDep, flights: FlightsDep) -> Response:
+async def reply(account: AccountPath, given: Answer, desk: DeskDep, flights: FlightsDep, lists: ListsDep) -> Response:
     """Answer what the broker asked. An answer is shown to it once, however often it comes."""
-    return _told(await flights.finish(login.answer(desk, account, given.answer, given.challenge)))
+    return _told(await flights.finish(login.answer(desk, account, given.answer, given.challenge)), lists)
 
 
 @router.delete(
@@ -61,5 +65,7 @@ async def end(account: AccountPath, desk: DeskDep, flights: FlightsDep) -> Respo
     return answer(schemas.login(await flights.finish(login.end(desk, account))))
 
 
-def _told(state: LoginState) -> Response:
+def _told(state: LoginState, lists: Lists) -> Response:
+    if state.standing is Standing.LIVE:
+        lists.freshen(state.account)
     return answer(schemas.login(state), 202 if state.standing is Standing.WAITING else 200)

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Iterator
 
 import uvicorn
@@ -29,6 +30,7 @@ from ordo_cli.services import kill
 
 CLOSING = 3  # seconds that answers under way get once everything has landed
 ONCE = 1.0  # seconds within which a worker that is told twice to end was told once
+BRIEF = 0.0005  # seconds that a thread may keep the interpreter: one that reads a list holds up no kill
 ACTOR = "serve"  # who does what no token asked for
 
 Ready = Callable[[Desk], None]
@@ -50,6 +52,7 @@ def run(
 
     A worker ends so too when `parent`, a descriptor, does: nobody would end it any more.
     """
+    sys.setswitchinterval(BRIEF)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(home, settings, sockets, tls, ready, say, parent))
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ordo_cli.desk import Desk
 
 STALE = "MASTER_STALE"
+UNDER_WAY = "busy"  # somebody else is fetching that list
 FILES_AT_ONCE = 3  # of one broker
 FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", re.ASCII)
 
@@ -184,7 +185,7 @@ async def _alone(desk: Desk, name: str, accounts: list[Account], watch: Watch, b
             watch(Progress(name, "done", done.rows))
             return done
     except Busy:
-        problem = Problem("busy", f"another ordo is already fetching the list of {name}", "wait for it to end")
+        problem = Problem(UNDER_WAY, f"another ordo is already fetching the list of {name}", "wait for it to end")
     except OrdoError as error:
         problem = Problem.of(error)
     except Exception as error:  # an adapter's bug must not keep the other lists from coming

@@ -3,15 +3,48 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import pytest
+
+from ordo_cli import brokers
 from ordo_cli.brokers import opening, paper
 from ordo_cli.brokers.base import BrokerSession, Challenge, ChallengeKind, Login, Tools
 from ordo_cli.brokers.masters import MasterFile, MasterSource, Row
 from ordo_cli.domain.accounts import Account, BrokerName
 from ordo_cli.domain.fanouts import Mode
+from tests.index.rows import few
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@contextmanager
+def serving(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The brokers `lists` and `other`, while a server has this folder with a list of few instruments of the first."""
+    folder.mkdir()
+    text = "".join(f"{row.instrument},{row.name},{row.code}\n" for row in few())
+    (folder / "lists.csv").write_text(text)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("LISTS_URL", f"http://127.0.0.1:{server.server_port}")
+    for name in ("lists", "other"):
+        monkeypatch.setitem(brokers.MODULES, BrokerName(name), "tests.cli.lists")
+    try:
+        yield folder
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def files(account: Account) -> Sequence[MasterFile]:

@@ -6,45 +6,25 @@ import io
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from ordo_cli import brokers
 from ordo_cli.cli import complete
-from ordo_cli.domain.accounts import BrokerName
 from ordo_cli.index.build import build
+from tests.cli import lists
 from tests.cli.conftest import Answer, Run
 from tests.house.tree import ROOT
 from tests.index.rows import TODAY, few, many
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None: ...
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """What the server of lists serves: one of few instruments for the broker `lists`."""
-    served = tmp_path / "served"
-    served.mkdir()
-    text = "".join(f"{row.instrument},{row.name},{row.code}\n" for row in few())
-    (served / "lists.csv").write_text(text)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setenv("LISTS_URL", f"http://127.0.0.1:{server.server_port}")
-    for name in ("lists", "other"):
-        monkeypatch.setitem(brokers.MODULES, BrokerName(name), "tests.cli.lists")
-    yield served
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with lists.serving(tmp_path / "served", monkeypatch) as served:
+        yield served
 
 
 def test_a_list_is_fetched_and_searched(cli: Run, folder: Path) -> None:
