@@ -17,7 +17,7 @@ from ordo_cli.domain.fanouts import FanOut
 from ordo_cli.domain.keys import fingerprint
 from ordo_cli.domain.legs import Evidence, FanOutId, Leg, LegId, Problem, Submission
 from ordo_cli.domain.matching import Finding
-from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderReport, Tag
+from ordo_cli.domain.orders import BrokerOrderId, OrderIntent, OrderReport, OrderState, Tag
 from ordo_cli.domain.tags import is_ours
 from ordo_cli.domain.tokens import TokenScope
 from ordo_cli.domain.values import dataclass, field, replace
@@ -163,7 +163,7 @@ async def _leg(task: _Task, intent: OrderIntent, leg: Leg, book: Book) -> None:
     elif leg.submission is Submission.UNKNOWN:
         finding = await _find(task, intent, leg, book)
         if finding is None:
-            task.unknown.append(_advice(leg, book))
+            task.unknown.append(_advice(leg, book, await _refused(task, intent, leg, book)))
         else:
             await _move(task, leg, lambda now: _settle(now, finding), finding.evidence)
     elif leg.submission is Submission.DISPUTED:
@@ -298,9 +298,22 @@ async def _adopt_orphan(task: _Task, tag: Tag, row: OrderReport) -> Leg:
     return (await desk.store.journal.open(fan_out, duplicate_window=None)).legs[0]
 
 
-def _advice(leg: Leg, book: Book) -> Advice:
+async def _refused(task: _Task, intent: OrderIntent, leg: Leg, book: Book) -> list[BrokerOrderId]:
+    """Refused orders that may be a leg without a tag, for a person who sees more than the book to say so."""
+    pre_image = await task.desk.store.journal.pre_image(leg.id)
+    if pre_image is None or task.desk.spec(task.account).capabilities(task.account).tagged:
+        return []
+    alike = await _candidates(task, intent, leg, book, pre_image)
+    return [row.order_id for row in alike if row.state is OrderState.REJECTED]
+
+
+def _advice(leg: Leg, book: Book, refused: Sequence[BrokerOrderId]) -> Advice:
     age = _age(leg, book)
-    return Advice(leg, age, f"not in a complete book {age:.0f} s after it was sent, which proves nothing yet")
+    message = f"not in a complete book {age:.0f} s after it was sent, which proves nothing yet"
+    if len(refused) == 1:  # of several, nobody could say which
+        message += f"; refused order {refused[0]} is like it, and the leg may be late all the same: "
+        message += f"if it is known to be this one: ordo leg resolve {leg.id} --broker-id {refused[0]}"
+    return Advice(leg, age, message)
 
 
 def _age(leg: Leg, book: Book) -> float:

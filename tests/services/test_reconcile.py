@@ -86,6 +86,19 @@ async def test_a_tagless_leg_is_found_by_what_is_new_in_the_book(desk: Desk, add
     assert (leg.submission, leg.evidence) == (Submission.ACKED, Evidence.BOOK_FUZZY)
 
 
+async def test_a_refused_order_like_a_tagless_leg_is_named_and_is_for_a_person_to_take_for_it(
+    desk: Desk, add: Add
+) -> None:
+    alice = await add("tagless")
+    alice.script = [silent_after_accepting]
+    (leg,) = (await orders.place(desk, request(buy()))).legs
+    alice.book[0] = refused = replace(alice.book[0], state=OrderState.REJECTED, message="no margin")
+    (advice,) = (await reconcile.reconcile(desk)).unknown
+    assert f"ordo leg resolve {leg.id} --broker-id {refused.order_id}" in advice.message
+    after = await legs.resolve(desk, leg.id, reason="seen in the app", broker_id=refused.order_id)
+    assert (after.submission, after.working) == (Submission.REJECTED, None)
+
+
 async def test_a_twin_placed_by_hand_makes_a_tagless_leg_disputed(desk: Desk, add: Add) -> None:
     alice = await add("tagless")
     alice.script = [silent_after_accepting]
