@@ -195,6 +195,6 @@ def test_a_value_copied_often_is_copied_as_before() -> None:
 def test_a_field_that_nobody_gives_cannot_be_replaced_however_often_one_tries() -> None:
     value = Ours(1)
     for _ in range(60):
-        with pytest.raises(ValueError, match="e"):
+        with pytest.raises((ValueError, TypeError), match="e"):  # the first by Python 3.12, the other since
             values.replace(value, e=3)
         assert values.replace(value, a=2).a == 2

@@ -68,7 +68,11 @@ def open_file(path: str) -> sqlite3.Connection:
         if not os.path.exists(path):
             _make(path)
         db = _connect(path)
-        version = _upgraded(db)
+        try:
+            version = _upgraded(db)
+        except BaseException:
+            db.close()
+            raise
     except (OSError, sqlite3.Error) as error:
         raise Unreachable(f"the paper exchange's file {path} cannot be opened: {error}") from error
     if version != VERSION:
@@ -97,10 +101,14 @@ def _upgraded(db: sqlite3.Connection) -> int:
 def _connect(path: str) -> sqlite3.Connection:
     # The connection is used by one worker thread at a time; opening and closing may happen in others.
     db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA synchronous = NORMAL")
-    let_checkpoint(db, False)
-    # Without this the last process to leave pays two forced writes for a checkpoint that can as well happen later.
-    db.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+    try:
+        db.execute("PRAGMA synchronous = NORMAL")
+        let_checkpoint(db, False)
+        # Without this the last process to leave pays two forced writes for a checkpoint that can as well happen later.
+        db.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 

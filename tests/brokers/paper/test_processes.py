@@ -18,13 +18,14 @@ from ordo_cli.brokers.paper.behaviours import Behaviour
 from ordo_cli.brokers.paper.exchange import Exchange
 from ordo_cli.brokers.paper.messages import place_message
 from ordo_cli.brokers.paper.oracle import orders_per_tag, received
-from ordo_cli.brokers.paper.schema import VERSION, open_file
+from ordo_cli.brokers.paper.schema import VERSION
 from ordo_cli.domain.accounts import AccountId
 from ordo_cli.domain.errors import KillEngaged, NoAnswer, Unreachable
 from ordo_cli.domain.instruments import parse_instrument
 from ordo_cli.domain.orders import OrderIntent, Product, Side, Tag
 from ordo_cli.machine import SystemClock
 from tests.brokers.contract import OpenPermit, ShutPermit
+from tests.brokers.paper.conftest import Opened
 
 INFY = parse_instrument("NSE:INFY")
 BUY = OrderIntent(Side.BUY, INFY, 10, Decimal(1500))
@@ -143,11 +144,11 @@ def test_a_shut_permit_leaves_no_byte_and_no_lock(tmp_path: Path) -> None:
     assert len(received(exchange)) == 1
 
 
-def test_a_file_that_is_held_is_unreachable_before_the_first_byte(tmp_path: Path) -> None:
+def test_a_file_that_is_held_is_unreachable_before_the_first_byte(tmp_path: Path, opened: Opened) -> None:
     path = str(tmp_path / "paper.db")
     exchange = Exchange(path, SystemClock())
     exchange.db.execute("PRAGMA busy_timeout = 50")
-    holder = open_file(path)
+    holder = opened(path)
     holder.execute("BEGIN IMMEDIATE")
     permit = OpenPermit()
     with pytest.raises(Unreachable):
@@ -159,12 +160,12 @@ def test_a_file_that_is_held_is_unreachable_before_the_first_byte(tmp_path: Path
     assert received(exchange) == []
 
 
-def test_a_file_that_fails_after_the_first_byte_gives_no_answer(tmp_path: Path) -> None:
+def test_a_file_that_fails_after_the_first_byte_gives_no_answer(tmp_path: Path, opened: Opened) -> None:
     path = str(tmp_path / "paper.db")
     exchange = Exchange(path, SystemClock())
     number = exchange.send(place_message(AccountId("alice"), BUY, Tag("OHELD"), Behaviour()), OpenPermit())
     exchange.db.execute("PRAGMA busy_timeout = 50")
-    holder = open_file(path)
+    holder = opened(path)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(NoAnswer):
         exchange.answer(number)
