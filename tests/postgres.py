@@ -45,7 +45,11 @@ def required_server() -> str:
 def url_of(path: object) -> str:
     """The URL of a schema of its own for what would be this file, made when it is first asked for."""
     name = f"{os.environ[FAMILY]}_{hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()}"
-    execute(required_server(), f"CREATE SCHEMA IF NOT EXISTS {name}")
+    # Two processes that make one schema at once both find it missing, and one fails, for all its IF NOT EXISTS.
+    execute(
+        required_server(),
+        f"SELECT pg_advisory_xact_lock(hashtext('{name}')); CREATE SCHEMA IF NOT EXISTS {name}",
+    )
     url = required_server()
     return f"{url}{'&' if '?' in url else '?'}search_path={name}"
 

@@ -33,9 +33,9 @@ def test_of_eight_processes_with_one_key_one_wins(tmp_path: Path, long_form: boo
         racer.stdin.flush()
     winners: dict[str, set[str]] = defaultdict(set)
     firsts: dict[str, int] = defaultdict(int)
-    for racer in racers:
-        said, _ = racer.communicate(timeout=120)
-        assert racer.returncode == 0
+    answers = [racer.communicate(timeout=120)[0] for racer in racers]
+    assert [racer.returncode for racer in racers] == [0] * PROCESSES
+    for said in answers:
         for line in said.splitlines():
             number, fan_out, replayed = line.split()
             winners[number].add(fan_out)
