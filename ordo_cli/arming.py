@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 PREFIXES = {"broker": "b-", "account": "a-", "group": "g-"}
 KINDS = ("global", *PREFIXES)
-READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+"""How a file is opened that somebody else may have put there: no link is followed, and no pipe is waited for."""
+READ = os.O_RDONLY | CAREFUL
 LOCK = "gate.lock"
 PAUSE = 0.0005  # seconds between two tries for the lock
 LONGEST = 128  # bytes of an arming file; more is not ours
@@ -197,7 +199,7 @@ def _remove(path: str) -> OSError | None:
 def _spoil(path: str) -> bool:
     # One byte over an existing byte: no block is needed, so a full disk does not matter.
     try:
-        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
+        descriptor = os.open(path, os.O_WRONLY | CAREFUL)
     except OSError:
         return False
     try:

@@ -17,6 +17,15 @@ NETWORK = frozenset((
 """File systems on which neither flock nor SQLite's write-ahead log keeps its word."""
 
 
+def at_once(path: str, flags: int) -> int:
+    """An opener for files of ordo's own. Raises OSError for a pipe: reading it could wait for ever, with a kill too."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    if os.fstat(descriptor).st_mode & 0o170000 == 0o010000:
+        os.close(descriptor)
+        raise OSError("it is a pipe")
+    return descriptor
+
+
 class Home:
     """The folders and files of one ordo, as text."""
 

@@ -10,7 +10,7 @@ import os
 import time
 
 from ordo_cli import arming
-from ordo_cli.home import find_home, home_at
+from ordo_cli.home import at_once, find_home, home_at
 
 TYPE_CHECKING = False  # typing itself costs 8 ms, which a kill does not have
 if TYPE_CHECKING:
@@ -244,10 +244,12 @@ def pending(run: str) -> "Iterator[tuple[str, Press, float]]":
             continue  # nothing of ours
         path = os.path.join(folder, note)
         try:
-            with open(path, encoding="utf-8", errors="replace") as file:
+            with open(path, encoding="utf-8", errors="replace", opener=at_once) as file:
                 reason = file.read(LONGEST_REASON)
         except FileNotFoundError:
             continue  # written down by another ordo just now
+        except OSError:
+            reason = ""  # a press all the same: its name says the rest
         yield path, Press(kind, name, int(level), reason), int(at) / 1e6
 
 
@@ -301,7 +303,7 @@ def _database(home: "Home") -> str:
 
 def _configured(path: str) -> str:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=at_once) as file:
             text = file.read()
     except OSError:
         return ""

@@ -110,6 +110,13 @@ def test_a_file_that_is_not_text_is_refused(home: Home) -> None:
         config.load(home, {})
 
 
+@pytest.mark.timeout(20)
+def test_a_pipe_is_refused_and_not_waited_for(home: Home) -> None:
+    os.mkfifo(home.config_file)
+    with pytest.raises(Invalid, match="cannot be read: it is a pipe"):
+        config.load(home, {})
+
+
 def test_an_amount_in_the_file_is_exact(home: Home) -> None:
     write(home, "[limits]\nvalue_order_max = 0.1\nday_value_max = '200000.05'\n")
     everyone = config.load(home, {}).limits.everyone

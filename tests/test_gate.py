@@ -94,6 +94,11 @@ def make_folder(path: Path) -> None:
     path.mkdir()
 
 
+def make_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path, 0o600)
+
+
 def give_away(path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a file away")
@@ -105,6 +110,7 @@ def rearm(path: Path) -> None:
 
 
 TROUBLES: dict[str, Callable[[Path], object]] = {
+    "a pipe, which nobody writes": make_pipe,
     "unlinked": lambda path: path.unlink(),
     "first byte spoiled": spoil,
     "emptied": lambda path: path.write_bytes(b""),

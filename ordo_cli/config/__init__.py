@@ -18,6 +18,7 @@ from ordo_cli.domain.errors import Invalid, NotFound, Refused
 from ordo_cli.domain.limits import RULES, LimitBook, Limits, rule_of
 from ordo_cli.domain.money import shown
 from ordo_cli.domain.values import dataclass, field
+from ordo_cli.home import at_once
 
 if TYPE_CHECKING:
     from ordo_cli.domain.seams import Disk
@@ -274,7 +275,7 @@ def _scalar(value: object) -> str:
 
 def _read_file(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=at_once) as file:
             return file.read()
     except FileNotFoundError:
         return ""

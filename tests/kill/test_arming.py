@@ -65,6 +65,17 @@ def test_a_link_is_not_followed_to_spoil_what_it_points_to(run: str, tmp_path: P
     assert not path.is_symlink()
 
 
+@pytest.mark.timeout(20)
+def test_a_pipe_in_its_place_is_not_waited_for(run: str) -> None:
+    path = Path(arming.path_of(run, "account", "alice"))
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    with pytest.raises(OSError, match="not a plain readable file"):
+        arming.armed(str(path))
+    assert arming.disarm(run, "account", "alice") is None
+    assert not path.exists()
+
+
 def test_what_cannot_be_unlinked_is_reported_unless_it_was_spoiled(run: str) -> None:
     path = Path(arming.path_of(run, "account", "alice"))
     path.unlink()

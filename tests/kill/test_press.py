@@ -269,6 +269,21 @@ def test_a_damaged_settings_file_does_not_stop_a_press(home: Home, ordo: Ordo) -
     assert not is_armed(home)
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("words", [("kill",), ("kill", "--scope", "account:alice")], ids=" ".join)
+def test_pipes_instead_of_files_do_not_hold_a_press_up(home: Home, press_of: Pressed, words: tuple[str, ...]) -> None:
+    for path in (
+        home.config_file,
+        arming.path_of(home.run, "global", ""),
+        arming.path_of(home.run, "account", "alice"),
+    ):
+        os.unlink(path)
+        os.mkfifo(path, 0o600)
+    done = press_of(*words)
+    assert (done.returncode, done.stdout[:7]) == (0, "ENGAGED")
+    assert row_of(home, *(("account", "alice") if "--scope" in words else ())) == (1, 1, None)
+
+
 def test_ctrl_c_right_after_the_file_is_gone_says_what_was_reached(
     here: Home, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -472,6 +487,14 @@ def test_when_nothing_can_be_noted_it_says_so(here: Home, capfd: pytest.CaptureF
     with locked(here):
         assert press.main(["kill"], no_clean_up) == 0
     assert "press again when it can" in capfd.readouterr().err
+
+
+@pytest.mark.timeout(20)
+def test_a_note_that_cannot_be_read_is_a_press_without_its_reason(here: Home) -> None:
+    folder = Path(here.run) / "presses"
+    folder.mkdir(exist_ok=True)
+    os.mkfifo(folder / "1700000000000000~1~global~")
+    assert [(each.kind, each.reason) for _, each, _ in press.pending(here.run)] == [("global", "")]
 
 
 def test_notes_of_others_are_left_alone(here: Home) -> None:
