@@ -122,7 +122,7 @@ def exit_code_of_cancels(done: Sequence[Cancelled]) -> int:
     if all(each.done or (each.problem is not None and each.problem.code == "ALREADY_DONE") for each in done):
         return DONE
     codes = {each.problem.code for each in done if each.problem is not None}
-    if codes & {"no_answer", "NOT_SEEN", "failed"}:
+    if codes & {"no_answer", "NOT_SEEN", "failed", "UNRESOLVED"}:
         return UNKNOWN
     if any(each.done for each in done):
         return PARTIAL

@@ -23,6 +23,18 @@ class Position:
     unrealised: Decimal
 
 
+DELIVERED = frozenset({Product.CNC, Product.MTF})
+
+
+def to_close(product: Product, net: int) -> int:
+    """What a broker's net units leave to be closed.
+
+    Shares sold out of holdings show as a negative row of their delivery product, which nobody can sell short: to close
+    it would buy back what was sold. It stands as a row of nothing, with its profit.
+    """
+    return 0 if product in DELIVERED and net < 0 else net
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     instrument: InstrumentId

@@ -24,6 +24,11 @@ from ordo_cli.services import covered
 TRIES = 5
 LOOKS = (0.05, 0.25, 0.5, 1.0)  # seconds between looks at the book after a cancel was taken
 OPERABLE = frozenset({Submission.ACKED})
+OPEN_QUESTION = frozenset(
+    {Submission.PLANNED, Submission.SENDING, Submission.NOT_SENT, Submission.UNKNOWN, Submission.DISPUTED}
+)
+"""Of which an order may be working, or come to work yet, that nobody can name: no cancel of all is complete then."""
+UNRESOLVED = "UNRESOLVED"
 MAY_CANCEL = (TokenScope.CANCEL, TokenScope.TRADE)
 
 
@@ -51,7 +56,10 @@ async def cancel_leg(desk: Desk, leg_id: str) -> Cancelled:
     desk.rights.require(*MAY_CANCEL)
     _, leg = await covered.leg(desk, leg_id)
     if leg.submission not in OPERABLE or leg.broker_order_id is None:
-        raise Refused(f"leg {leg.id} is {leg.state}: there is no known order to cancel", hint=_what_helps(leg))
+        code = UNRESOLVED if leg.submission in OPEN_QUESTION else None
+        raise Refused(
+            f"leg {leg.id} is {leg.state}: there is no known order to cancel", hint=_what_helps(leg), code=code
+        )
     if leg.settled:
         raise Refused(f"leg {leg.id} is already {leg.state}", code="ALREADY_DONE")
     account = await desk.store.accounts.get(leg.account)
@@ -71,20 +79,23 @@ async def cancel_order(desk: Desk, account: Account, order_id: BrokerOrderId) ->
 
 
 async def cancel_fan_out(desk: Desk, fan_out_id: str) -> list[Cancelled]:
-    """Cancel every leg of a fan-out that still works, accounts side by side."""
+    """Cancel every leg of a fan-out that still works, accounts side by side.
+
+    One that may be working and cannot be named is among them, with UNRESOLVED as its problem.
+    """
     desk.rights.require(*MAY_CANCEL)
     fan_out = await covered.fan_out(desk, fan_out_id)
-    return await _together(desk, working_legs(fan_out))
+    return await _together(desk, [leg for leg in fan_out.legs if _may_work(leg)])
 
 
 async def cancel_all(desk: Desk, targets: Sequence[Target]) -> list[Cancelled]:
-    """Cancel every working order that ordo placed for these accounts."""
+    """Cancel every working order that ordo placed for these accounts; those in question as `cancel_fan_out` does."""
     desk.rights.require(*MAY_CANCEL)
     accounts = [account for account, _ in choose(await desk.store.accounts.all(), targets)]
     desk.rights.require_accounts(accounts)
     chosen = {account.id for account in accounts}
     unsettled = await desk.store.journal.unsettled()
-    return await _together(desk, [leg for _, leg in unsettled if leg.account in chosen and _works(leg)])
+    return await _together(desk, [leg for _, leg in unsettled if leg.account in chosen and _may_work(leg)])
 
 
 async def find_order(desk: Desk, word: str, account: str | None) -> tuple[Account, BrokerOrderId] | LegId:
@@ -258,8 +269,12 @@ def _works(leg: Leg) -> bool:
     return leg.submission in OPERABLE and not leg.settled and leg.broker_order_id is not None
 
 
+def _may_work(leg: Leg) -> bool:
+    return _works(leg) or leg.submission in OPEN_QUESTION
+
+
 def _what_helps(leg: Leg) -> str | None:
-    if leg.submission in {Submission.UNKNOWN, Submission.SENDING}:
+    if leg.submission in OPEN_QUESTION:
         return "first find out whether it exists: ordo fanout reconcile"
     return None
 

@@ -27,6 +27,7 @@ from ordo_cli.services.sending import Errand, Watch, send
 AT_ONCE = 1000  # legs under way, each with a lock file and a connection of its own
 FOLLOW = 0.1  # seconds between looks at a fan-out that another process is sending, when nothing wakes
 GRACE = 5.0  # seconds that legs on the wire get to finish after the first Ctrl-C
+ANSWERED = frozenset({Submission.ACKED, Submission.REJECTED, Submission.UNKNOWN})  # what ends an attempt that left
 LOOKS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)  # seconds between looks at the books while waiting
 
 
@@ -100,10 +101,10 @@ async def place(
     desk.meter.fan_out(after, desk.clock.elapsed() - began)
     with suppress(StoreFailed):  # from here on orders are out, and what is known of them is told whatever else fails
         if any(_doubtful(leg) for leg in after.legs):
-            after = await desk.store.journal.fan_out(fan_out.id)
+            after = _as_known(await desk.store.journal.fan_out(fan_out.id), after)
         if request.on_partial is OnPartial.CANCEL_REST and after.outcome in {Outcome.PARTIAL, Outcome.UNKNOWN}:
             await cancelling.cancel_fan_out(desk, after.id)
-            after = await desk.store.journal.fan_out(fan_out.id)
+            after = _as_known(await desk.store.journal.fan_out(fan_out.id), after)
     return after
 
 
@@ -118,6 +119,15 @@ async def _written_down(desk: Desk, draft: FanOut, windows: Mapping[AccountId, f
             for leg in there.legs if there is not None and there.id == draft.id else ():
                 await desk.store.journal.move(leg.id, lambda now: now.to(Submission.BLOCKED, problem=lost))
         raise
+
+
+def _as_known(saved: FanOut, known: FanOut) -> FanOut:
+    """The fan-out as the journal has it, but for outcomes that found no place there: what a broker said is told."""
+
+    def further(there: Leg, here: Leg) -> Leg:
+        return here if there.submission is Submission.SENDING and here.submission in ANSWERED else there
+
+    return replace(saved, legs=tuple(map(further, saved.legs, known.legs)))
 
 
 def _doubtful(leg: Leg) -> bool:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from ordo_cli.cli.exits import UNKNOWN, exit_code_of_cancels
 from ordo_cli.desk import Desk
 from ordo_cli.domain.accounts import Target
 from ordo_cli.domain.errors import KillEngaged, LimitExceeded, NoAnswer, NotFound, Refused, Rejected, Unreachable
@@ -80,6 +81,18 @@ async def test_what_is_unknown_or_over_cannot_be_cancelled(desk: Desk, add: Add)
     filled = await orders.place(desk, request(buy(), "bob"))
     with pytest.raises(Refused, match="already filled"):
         await cancelling.cancel_leg(desk, filled.legs[0].id)
+
+
+async def test_a_cancel_of_all_names_the_order_of_which_nobody_knows_whether_it_works(desk: Desk, add: Add) -> None:
+    alice, _ = await add("alice"), await add("bob")
+    alice.script = [lost_on_the_way]
+    fan_out = await orders.place(desk, request(buy(), "alice", "bob"))
+    for ask in (cancelling.cancel_fan_out(desk, fan_out.id), cancelling.cancel_all(desk, [Target("all")])):
+        done = {str(each.account): each for each in await ask}
+        assert done["alice"].problem is not None
+        assert done["alice"].problem.code == cancelling.UNRESOLVED
+        assert exit_code_of_cancels([done["alice"]]) == exit_code_of_cancels(list(done.values())) == UNKNOWN
+        assert "bob" not in done or done["bob"].done
 
 
 async def test_an_order_that_ordo_did_not_place_is_cancelled_by_its_brokers_id(desk: Desk, add: Add) -> None:

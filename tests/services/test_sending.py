@@ -24,12 +24,22 @@ from ordo_cli.domain.errors import (
     StoreFailed,
     Unreachable,
 )
-from ordo_cli.domain.fanouts import Mode
+from ordo_cli.domain.fanouts import Mode, Outcome
 from ordo_cli.domain.legs import Leg, LegId, Submission
 from ordo_cli.domain.orders import BrokerOrderId, Changes, OrderIntent, OrderReport, OrderState, Tag
 from ordo_cli.services import cancelling, fanouts, modifying, orders, reconcile, startup
 from ordo_cli.services.orders import Until
-from tests.fakes import FakeClock, Firm, ScriptedBroker, buy, lost_on_the_way, silent_after_accepting, unreachable
+from tests.fakes import (
+    FakeClock,
+    Firm,
+    ScriptedBroker,
+    Trouble,
+    buy,
+    lost_on_the_way,
+    refusing,
+    silent_after_accepting,
+    unreachable,
+)
 from tests.services.conftest import Add, Opener
 from tests.services.test_orders import leg_of, request
 
@@ -167,12 +177,28 @@ async def test_an_outcome_that_cannot_be_saved_is_spilled_shown_and_found_again(
     failing = replace(desk.store, journal=Failing(desk.store.journal, {Submission.ACKED}))  # type: ignore[arg-type]
     seen: list[Leg] = []
     fan_out = await orders.place(replace(desk, store=failing), request(buy()), watch=seen.append)
-    assert fan_out.legs[0].submission is Submission.SENDING
     last = seen[-1]
+    assert fan_out.legs == (last,)
     assert last.problem is not None
     assert (last.state, last.problem.code) == ("open", "STORE")
     (kept,) = desk.spill.kept()
     assert (kept["leg"], kept["broker_order_id"]) == (last.id, "alice-1")
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [(lost_on_the_way, Outcome.UNKNOWN), (refusing(), Outcome.REFUSED)],
+    ids=["unknown", "refused"],
+)
+async def test_what_a_broker_said_is_told_where_it_cannot_be_saved(
+    desk: Desk, add: Add, answer: Trouble, outcome: Outcome
+) -> None:
+    (await add("alice")).script = [answer]
+    lost = {Submission.UNKNOWN, Submission.REJECTED}
+    failing = replace(desk.store, journal=Failing(desk.store.journal, lost))  # type: ignore[arg-type]
+    fan_out = await orders.place(replace(desk, store=failing), request(buy()))
+    assert fan_out.outcome is outcome
+    assert (await desk.store.journal.fan_out(fan_out.id)).legs[0].submission is Submission.SENDING
 
 
 async def test_an_outcome_that_could_not_be_saved_is_settled_while_its_sender_lives_on(desk: Desk, add: Add) -> None:

@@ -20,7 +20,7 @@ from ordo_cli.domain.errors import NoAnswer
 from ordo_cli.domain.instruments import MONTHS, InstrumentId
 from ordo_cli.domain.market import IST
 from ordo_cli.domain.orders import BrokerOrderId, OrderReport, OrderState, OrderType, Product, Side, Validity
-from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
+from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade, to_close
 
 Row = Mapping[str, Any]
 
@@ -114,7 +114,7 @@ def position(row: Row, master: Master) -> Position:
     return Position(
         instrument=instrument,
         product=product,
-        quantity=net,
+        quantity=to_close(product, net),
         average_price=amount(row, "netAvg"),
         last_price=_above_zero(row, "ltp"),
         realised=amount(row, "realized_profit"),

@@ -21,7 +21,7 @@ from ordo_cli.brokers.masters import Master
 from ordo_cli.domain.errors import NoAnswer
 from ordo_cli.domain.instruments import InstrumentId
 from ordo_cli.domain.orders import BrokerOrderId, OrderReport, OrderState, OrderType, Product, Side, Validity
-from ordo_cli.domain.portfolio import Funds, Holding, Position, Trade
+from ordo_cli.domain.portfolio import Funds, Holding, Position, Trade, to_close
 from ordo_cli.domain.text import clean
 
 ZERO = Decimal(0)
@@ -83,7 +83,7 @@ def decode_position(row: Row, master: Master) -> Position:
     return Position(
         instrument=_named(row, master, understood=product is not None),
         product=product or Product.CNC,
-        quantity=quantity,
+        quantity=quantity if product is None else to_close(product, quantity),
         average_price=amount(row, "average_sell_price" if quantity < 0 else "average_buy_price") if quantity else ZERO,
         last_price=None,
         realised=amount(row, "realised_pl_t_day_position"),

@@ -29,7 +29,7 @@ from ordo_cli.brokers.mstock.naming import Names
 from ordo_cli.domain.errors import NoAnswer
 from ordo_cli.domain.instruments import CASH, InstrumentId
 from ordo_cli.domain.orders import BrokerOrderId, OrderReport, OrderState, OrderType, Product, Side, Validity
-from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
+from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade, to_close
 from ordo_cli.domain.values import dataclass
 
 STOPS = frozenset({OrderType.SL, OrderType.SL_M})
@@ -111,10 +111,11 @@ def decode_trade(row: Row, names: Names) -> Trade:
 def decode_position(row: Row, names: Names) -> Position:
     """One row of `net` (MOCK, confirmed). Its quantity is signed; the profits are 0 where none is told."""
     instrument = names.instrument(text(row, "exchange"), text(row, "tradingsymbol"), text(row, "instrument_token"))
+    product = _product(text(row, "product"), instrument, names)
     return Position(
         instrument=instrument,
-        product=_product(text(row, "product"), instrument, names),
-        quantity=units(row, "quantity"),
+        product=product,
+        quantity=to_close(product, units(row, "quantity")),
         average_price=amount(row, "average_price"),
         last_price=number(row, "last_price"),
         realised=number(row, "realised") or Decimal(0),

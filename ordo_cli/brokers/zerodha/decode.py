@@ -13,7 +13,7 @@ from ordo_cli.brokers.zerodha.names import Names
 from ordo_cli.brokers.zerodha.reading import Row, amount, moment, price, text, unreadable, whole, words
 from ordo_cli.domain.instruments import Exchange, InstrumentId
 from ordo_cli.domain.orders import BrokerOrderId, OrderReport, OrderState, OrderType, Product, Side, Tag, Validity
-from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade
+from ordo_cli.domain.portfolio import Funds, Holding, Position, Quote, Trade, to_close
 from ordo_cli.domain.tags import is_ours
 
 
@@ -65,15 +65,14 @@ def trade_of(row: Row, names: Names) -> Trade:
 def position_of(row: Row, names: Names) -> Position:
     """One net position.
 
-    Shares sold out of holdings show as a negative CNC row (FORUM, OA, confirmed). That is no short position: closing it
-    would buy back what was sold. It is kept as a row of nothing, with its profit.
+    Shares sold out of holdings show as a negative CNC row (FORUM, OA, confirmed), which `to_close` knows.
     """
     quantity = whole(row, "quantity")
     product = PRODUCTS.into(row.get("product"))
     if product is None and quantity:  # a close by another product would open a second position
         raise unreadable(f"a position of a product that is not known ({text(row, 'product')[:20]})")
-    if product is Product.CNC and quantity < 0:
-        quantity = 0
+    if product is not None:
+        quantity = to_close(product, quantity)
     if row.get("exchange") == Exchange.MCX:  # lots there; units per lot beside it (as in MOCK, otherwise unconfirmed)
         quantity *= whole(row, "multiplier")
     return Position(

@@ -217,6 +217,12 @@ def test_a_position_that_was_closed_is_shown() -> None:
     assert found.quantity == 0
 
 
+def test_shares_sold_out_of_holdings_are_no_position_to_buy_back() -> None:
+    sold = {"netQty": -10, "qty": 10, "side": -1}
+    assert decode.position(row("positions", "netPositions", **sold), MASTER).quantity == 0
+    assert decode.position(row("positions", "netPositions", **sold, productType="INTRADAY"), MASTER).quantity == -10
+
+
 def test_a_position_of_an_unknown_product_is_shown_under_a_name_that_nothing_is_ordered_under() -> None:
     found = decode.position(row("positions", "netPositions", productType="BO"), MASTER)
     assert str(found.instrument) == "NSE:UNREAD_NSE_IDEA-EQ_BO"

@@ -207,6 +207,12 @@ def test_positions() -> None:
     assert option == Position(CALL, Product.NRML, -75, Decimal("80.25"), None, Decimal("-12.25"), zero)
 
 
+def test_shares_sold_out_of_holdings_are_no_position_to_buy_back() -> None:
+    share = {**recorded("positions")["data"]["net"][0], "net_qty": -10}
+    assert decode_position({**share, "product": "DELIVERY"}, MASTER).quantity == 0
+    assert decode_position({**share, "product": "INTRADAY"}, MASTER).quantity == -10
+
+
 def test_a_position_that_cannot_be_told_stays_under_a_name_that_no_order_takes() -> None:
     share, option = recorded("positions")["data"]["net"]
     assert str(decode_position({**share, "product": "COVER"}, MASTER).instrument) == "NSE:UNREAD.WIPLTDEQNR"

@@ -349,6 +349,12 @@ def test_a_trade_in_part_is_no_trade_book(change: dict[str, Any]) -> None:
         decode_trade(trade(**change), Names(master()))
 
 
+def test_shares_sold_out_of_holdings_are_no_position_to_buy_back() -> None:
+    sold = {**recorded("position"), "quantity": -10}
+    assert decode_position({**sold, "product": "CNC"}, Names(master())).quantity == 0
+    assert decode_position({**sold, "product": "MIS"}, Names(master())).quantity == -10
+
+
 def test_positions_are_signed_and_matched_by_number() -> None:
     row = decode_position({**recorded("position"), "quantity": -10, "product": "NRML"}, Names(master()))
     assert (row.instrument, row.quantity, row.product) == (INFY, -10, Product.NRML)
