@@ -24,11 +24,7 @@ from ordo_cli.services import covered
 TRIES = 5
 LOOKS = (0.05, 0.25, 0.5, 1.0)  # seconds between looks at the book after a cancel was taken
 OPERABLE = frozenset({Submission.ACKED})
-OPEN_QUESTION = frozenset(
-    {Submission.PLANNED, Submission.SENDING, Submission.NOT_SENT, Submission.UNKNOWN, Submission.DISPUTED}
-)
-"""Of which an order may be working, or come to work yet, that nobody can name: no cancel of all is complete then."""
-UNRESOLVED = "UNRESOLVED"
+UNRESOLVED = "UNRESOLVED"  # of an order that may work, or come to work yet, and that nobody can name
 MAY_CANCEL = (TokenScope.CANCEL, TokenScope.TRADE)
 
 
@@ -56,7 +52,7 @@ async def cancel_leg(desk: Desk, leg_id: str) -> Cancelled:
     desk.rights.require(*MAY_CANCEL)
     _, leg = await covered.leg(desk, leg_id)
     if leg.submission not in OPERABLE or leg.broker_order_id is None:
-        code = UNRESOLVED if leg.submission in OPEN_QUESTION else None
+        code = None if leg.settled else UNRESOLVED
         raise Refused(
             f"leg {leg.id} is {leg.state}: there is no known order to cancel", hint=_what_helps(leg), code=code
         )
@@ -85,7 +81,7 @@ async def cancel_fan_out(desk: Desk, fan_out_id: str) -> list[Cancelled]:
     """
     desk.rights.require(*MAY_CANCEL)
     fan_out = await covered.fan_out(desk, fan_out_id)
-    return await _together(desk, [leg for leg in fan_out.legs if _may_work(leg)])
+    return await _together(desk, [leg for leg in fan_out.legs if not leg.settled])
 
 
 async def cancel_all(desk: Desk, targets: Sequence[Target]) -> list[Cancelled]:
@@ -95,7 +91,7 @@ async def cancel_all(desk: Desk, targets: Sequence[Target]) -> list[Cancelled]:
     desk.rights.require_accounts(accounts)
     chosen = {account.id for account in accounts}
     unsettled = await desk.store.journal.unsettled()
-    return await _together(desk, [leg for _, leg in unsettled if leg.account in chosen and _may_work(leg)])
+    return await _together(desk, [leg for _, leg in unsettled if leg.account in chosen])
 
 
 async def find_order(desk: Desk, word: str, account: str | None) -> tuple[Account, BrokerOrderId] | LegId:
@@ -265,20 +261,13 @@ def _left(report: OrderReport | None, problem: Problem | None) -> Problem | None
     )
 
 
-def _works(leg: Leg) -> bool:
-    return leg.submission in OPERABLE and not leg.settled and leg.broker_order_id is not None
-
-
-def _may_work(leg: Leg) -> bool:
-    return _works(leg) or leg.submission in OPEN_QUESTION
-
-
 def _what_helps(leg: Leg) -> str | None:
-    if leg.submission in OPEN_QUESTION:
+    if not leg.settled:
         return "first find out whether it exists: ordo fanout reconcile"
     return None
 
 
 def working_legs(fan_out: FanOut) -> list[Leg]:
     """The legs of which something still works at a broker."""
-    return [leg for leg in fan_out.legs if _works(leg)]
+    operable = (leg for leg in fan_out.legs if leg.submission in OPERABLE and leg.broker_order_id is not None)
+    return [leg for leg in operable if not leg.settled]
